@@ -14,6 +14,7 @@ from django.db import connection
 from benchmarks.processes import progress
 from yinghu.common.privacy.sealing import blind, seal
 from yinghu.insight import tally
+from yinghu.triage.signatures import bands_of
 from yinghu.triage.similarity import lexemes
 
 WHO = ("我是小区住户", "我家老人", "我们商铺", "孩子学校门口", "我们村", "楼下邻居", "公司员工")
@@ -68,14 +69,15 @@ TABLES = (
 )
 
 
-def texts(count: int) -> Iterator[tuple[str, str]]:
-    """Generate `count` bodies with their tsvectors."""
+def texts(count: int) -> Iterator[tuple[str, str, str]]:
+    """Generate `count` bodies with their tsvectors and bands."""
     chance = random.Random(7)  # noqa: S311  # the same each run
     for number in range(count):
         parts = [chance.choice(WHO), "，", chance.choice(WHERE), chance.choice(WHAT)]
         parts += ["。", chance.choice(WHAT), "。", f"{number % 97}幢{number % 31}号，"]
         body = "".join([*parts, chance.choice(WISH)])
-        yield body, " ".join(f"'{word}'" for word in lexemes(f"\n{body}"))
+        bands = ",".join(map(str, bands_of(body)))
+        yield body, " ".join(f"'{word}'" for word in lexemes(f"\n{body}")), f"{{{bands}}}"
 
 
 def fill(appeals: int, spread: Spread = SPREAD) -> None:
@@ -107,11 +109,12 @@ def fill(appeals: int, spread: Spread = SPREAD) -> None:
 
 def _stage_sources(cursor: Any, count: int, spread: Spread) -> None:
     cursor.execute(
-        "CREATE UNLOGGED TABLE bench_text (n int PRIMARY KEY, body text, words tsvector)"
+        "CREATE UNLOGGED TABLE bench_text "
+        "(n int PRIMARY KEY, body text, words tsvector, bands int[])"
     )
-    with cursor.copy("COPY bench_text (n, body, words) FROM STDIN") as copy:
-        for number, (body, words) in enumerate(texts(count)):
-            copy.write_row((number, body, words))
+    with cursor.copy("COPY bench_text (n, body, words, bands) FROM STDIN") as copy:
+        for number, (body, words, bands) in enumerate(texts(count)):
+            copy.write_row((number, body, words, bands))
     cursor.execute(
         "CREATE UNLOGGED TABLE bench_caller "
         "(n int PRIMARY KEY, name bytea, phone bytea, address bytea, caller bytea)"
@@ -329,8 +332,8 @@ FILL = (
     (
         "search words",
         """
-        INSERT INTO triage_words (appeal_id, vector)
-        SELECT i, t.words FROM generate_series(1, $appeals) AS i
+        INSERT INTO triage_words (appeal_id, vector, bands)
+        SELECT i, t.words, t.bands FROM generate_series(1, $appeals) AS i
         JOIN bench_text t ON t.n = (abs(hashint8(i + 1000000007)::bigint) / 11) % $texts
         """,
     ),

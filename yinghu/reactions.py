@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as jobs
 
-from yinghu.appeals import actions, clocks, closing_actions, moving
+from yinghu.appeals import actions, clocks, closing_actions, merged, moving
 from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, CORRECT, HAND, RETURN, SORT
-from yinghu.appeals.closing_actions import DECLINE, MERGE, RATE, REOPEN, WITHDRAW
+from yinghu.appeals.closing_actions import CLOSE, DECLINE, MERGE, RATE, REOPEN, WITHDRAW
 from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, FILE, REACT_TASK, URGENT_PRIORITY
-from yinghu.appeals.handling_actions import RESOLVE
+from yinghu.appeals.handling_actions import RESOLVE, SUPPLY, URGE
 from yinghu.appeals.models import Appeal, Category, ChaseAct, Clock, Event
 from yinghu.appeals.notify import notify_change
 from yinghu.appeals.policies import policy
@@ -85,6 +85,13 @@ def _route(event: Event, rules: list[RoutingRule]) -> None:
     if rule is not None:
         why = _("规则 %d") % rule.order
         actions.assign(appeal.pk, SYSTEM, unit=rule.unit.code, why=why, expect=appeal.version)
+
+
+def relay_to_master(events: Sequence[Event]) -> None:
+    """Bring what requesters of merged cases say to those who have the master."""
+    for event in events:
+        if event.to_status == Status.MERGED:
+            _try_again(merged.relay, event)
 
 
 def reopen_unsolved(events: Sequence[Event]) -> None:
@@ -325,10 +332,14 @@ REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     HAND: (follow_ups.resolve_when_done,),
     DROP: (follow_ups.look_for_helpers, follow_ups.resolve_when_done),
     RESOLVE: (follow_ups.cancel_errands,),
+    CLOSE: (follow_ups.cancel_errands,),
     ANSWER: (follow_ups.cancel_errands, classify_answered),
     MERGE: (follow_ups.cancel_errands,),
     RULE: (raise_returned,),
-    RATE: (reopen_unsolved,),
+    # First, while it still has its master.
+    RATE: (relay_to_master, reopen_unsolved),
+    URGE: (relay_to_master,),
+    SUPPLY: (relay_to_master,),
     REOPEN: (raise_unsatisfied,),
     CHASE: (raise_chased, ring_again),
     WITHDRAW: (reopen_merged, follow_ups.cancel_errands),

@@ -6,14 +6,26 @@ Pages, API, notifications, documents and tests read this table; a row is declare
 from types import MappingProxyType, ModuleType
 
 from yinghu.appeals import actions as appeal_actions
-from yinghu.appeals import closing_actions, contact_actions, filing, handling_actions
+from yinghu.appeals import (
+    closing_actions,
+    contact_actions,
+    filing,
+    handling_actions,
+    merged,
+)
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import possible
 from yinghu.appeals.verb import Privacy, Verb
 from yinghu.errands import actions as errand_actions
-from yinghu.errands import leg_actions
+from yinghu.errands import late_work, leg_actions
 from yinghu.oversight import actions as oversight_actions
-from yinghu.oversight import alarm_actions, callback, sharing_actions, whistle_actions
+from yinghu.oversight import (
+    alarm_actions,
+    callback,
+    sharing_actions,
+    succession,
+    whistle_actions,
+)
 from yinghu.people.access import Actor
 
 MODULES: tuple[ModuleType, ...] = (
@@ -22,13 +34,16 @@ MODULES: tuple[ModuleType, ...] = (
     handling_actions,
     contact_actions,
     closing_actions,
+    merged,
     alarm_actions,
     oversight_actions,
     whistle_actions,
     sharing_actions,
+    succession,
     callback,
     errand_actions,
     leg_actions,
+    late_work,
 )
 """Modules with rows, lower packages first; buttons are in this order."""
 

@@ -98,13 +98,15 @@ def test_outsiders_and_requesters_cannot_act_on_legs(errand: Appeal, city: Cast)
     helper("阿东")
     buy = legs_of(errand)[0]
     Leg.objects.filter(appeal=errand).update(opened_at=None)
-    verbs = {
+    verbs: dict[str, dict[str, Any]] = {
         "take": {},
         "give_back": {"why": "x"},
         "hand_over": {},
         "finish": {"words": "x"},
         "drop": {"why": "x"},
         "repay": {},
+        "claim": {"paid": 3500},
+        "collect_goods": {},
     }
     other = file_one()
     for verb, given in verbs.items():
@@ -119,7 +121,8 @@ def test_outsiders_and_requesters_cannot_act_on_legs(errand: Appeal, city: Cast)
     assert requester(errand).appeal_id == errand.pk
     assert refused(errand.token, f"/legs/{buy.pk}/take") == (404, "not_found")
     assert refused(errand.token, f"/legs/{buy.pk}/drop", why="x") == (403, "not_allowed")
-    assert refused(errand.token, f"/legs/{buy.pk}/repay") == (403, "not_allowed")
+    for verb in ("repay", "collect_goods"):
+        assert refused(errand.token, f"/legs/{buy.pk}/{verb}") == (403, "not_allowed")
     assert refused(errand.token, f"/appeals/{errand.number}/say", why="x") == (403, "not_allowed")
     # An actor without a login does not count as the helper of a leg without a holder.
     assert refused(other.token, f"/appeals/{errand.number}/say", why="x") == (404, "not_found")

@@ -24,7 +24,8 @@ def test_initials_use_the_common_readings() -> None:
 def test_typeahead_finds_areas_widest_first(city: Cast) -> None:
     assert names("ftjd") == ["福田街道"]
     assert names("福田")[0] == "福田街道"
-    assert names("FOTANG")[0] == "佛堂镇"
+    assert names("FOTANG")[0] == names("ＦＯＴＡＮＧ")[0] == "佛堂镇"
+    assert names("佛堂鎮")[0] == "佛堂镇"
     assert names("330782008")[0] == "福田街道"
     assert all(area.pk.startswith("330782008") for area in suggest_areas("330782008"))
     assert names("绣湖社区第一网格")[0] == "绣湖社区第一网格"

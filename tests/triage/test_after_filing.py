@@ -92,6 +92,14 @@ def test_search_finds_chinese_words_within_the_scope(city: Cast) -> None:
 
     assert found("路灯坏了") == [lamp]
     assert found("aptamil") == [milk]
+    # As written in Hong Kong, and by a wide keyboard.
+    assert found("路燈壞了") == [lamp]
+    assert found("ａｐｔａｍｉｌ") == [milk]
+    theirs = file_one("社區裡沒有嬰兒奶粉")
+    react_to_all()
+    assert found("社区里没有婴儿") == [theirs]
+    theirs.refresh_from_db()
+    assert theirs.body == "社區裡沒有嬰兒奶粉"
     assert found("灯路") == []
     everything = Appeal.objects.filter(pk=milk.pk)
     assert found("路灯") == []
@@ -106,7 +114,7 @@ def test_similar_words_of_the_same_caller_are_a_duplicate(city: Cast) -> None:
     stranger = file_one("家里婴儿没有奶粉了，需要一段两罐", phone="+8613900000000")
     react_to_all()
     assert [(d.appeal_id, d.other_id, d.why) for d in Duplicate.objects.all()] == [
-        (again.pk, first.pk, "caller")
+        (again.pk, first.pk, "words need caller")
     ]
     assert Appeal.objects.filter(pk__in=[other.pk, stranger.pk]).count() == 2
 
@@ -118,7 +126,7 @@ def test_similar_words_at_the_same_place_are_a_duplicate(city: Cast) -> None:
     file_one(words, area="330782008002", phone="+8613900000001")
     react_to_all()
     found = Duplicate.objects.get()
-    assert (found.appeal_id, found.other_id, found.why) == (again.pk, first.pk, "place")
+    assert (found.appeal_id, found.other_id, found.why) == (again.pk, first.pk, "words place need")
 
 
 def test_same_caller_and_category_are_a_duplicate(city: Cast) -> None:

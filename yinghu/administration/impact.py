@@ -5,7 +5,6 @@ refer to them.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
 from yinghu.administration.routing_impact import effect
-from yinghu.appeals import actions, moving
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.states import LIMITED, OPEN
 from yinghu.common.config_types.config_form import State
 from yinghu.common.config_types.config_type import ConfigType, few
+from yinghu.common.job_queue import queue
 from yinghu.common.language import name_of
+from yinghu.errands import membership
 from yinghu.errands.models import Leg
 from yinghu.errands.rezoning import rezone
 from yinghu.oversight.clock_changes import (
@@ -28,8 +28,9 @@ from yinghu.oversight.clock_changes import (
     follow_calendar,
     follow_limits,
 )
+from yinghu.oversight.succession import SUCCEED_TASK, estate_of, superior_of
 from yinghu.oversight.sweep import recompute_spans, replan_chases
-from yinghu.people.access import SYSTEM, Actor
+from yinghu.people.access import Actor
 from yinghu.people.models import Post, Skill, Unit, User, Volunteer
 from yinghu.places.models import Area, Place, Zone
 from yinghu.routing.models import RoutingRule
@@ -148,12 +149,31 @@ def _of_area(area: Area) -> list[Concern]:
 
 
 def _of_unit(unit: Unit) -> list[Concern]:
+    estate, superior = estate_of(unit), superior_of(unit)
+    passed_on = ngettext_lazy(
+        "%d 件等它报到、协办，或和它共享的：停用以后转给上级单位，并告诉请它的单位",
+        "%d 件等它报到、协办，或和它共享的：停用以后转给上级单位，并告诉请它的单位",
+    )
+    ended = ngettext_lazy(
+        "%d 件等它报到、协办，或和它共享的：没有上级单位，停用以后就此结束，并告诉请它的单位",
+        "%d 件等它报到、协办，或和它共享的：没有上级单位，停用以后就此结束，并告诉请它的单位",
+    )
     return [
+        *([Concern(_("上级单位：%s") % name_of(superior))] if superior and estate.demands else []),
         *_touched(
-            _count_open(unit=unit),
+            estate.cases,
             ngettext_lazy(
-                "%d 件没办完的诉求在它手里：停用以后它的人看不到了，请先让派单员改派",
-                "%d 件没办完的诉求在它手里：停用以后它的人看不到了，请先让派单员改派",
+                "%d 件没办完的诉求在它手里：停用以后马上提到上一级，由上一级接着办",
+                "%d 件没办完的诉求在它手里：停用以后马上提到上一级，由上一级接着办",
+            ),
+            grave=True,
+        ),
+        *_touched(estate.demands, passed_on if superior else ended, grave=True),
+        *_touched(
+            Volunteer.objects.filter(squad=unit, state=Volunteer.State.ACTIVE).count(),
+            ngettext_lazy(
+                "%d 位志愿者在这个队：手上的任务放回给别人接，以后的班取消，垫的钱照样报销",
+                "%d 位志愿者在这个队：手上的任务放回给别人接，以后的班取消，垫的钱照样报销",
             ),
             grave=True,
         ),
@@ -185,7 +205,16 @@ def _of_user(user: User) -> list[Concern]:
         "手上有 %d 件没办完的：在办的会放回单位，由别人接",
         "手上有 %d 件没办完的：在办的会放回单位，由别人接",
     )
-    return [first, *_touched(_count_open(holder=user), held, grave=True)]
+    legs = ngettext_lazy(
+        "手上有 %d 程任务：放回给别人接；已经买的东西，由单位安排去拿",
+        "手上有 %d 程任务：放回给别人接；已经买的东西，由单位安排去拿",
+    )
+    taken = Leg.objects.filter(holder=user, state=Leg.State.TAKEN).count()
+    return [
+        first,
+        *_touched(_count_open(holder=user), held, grave=True),
+        *_touched(taken, legs, grave=True),
+    ]
 
 
 def _of_category(category: Category) -> list[Concern]:
@@ -272,14 +301,15 @@ _CONCERNS: dict[str, Callable[[Any], list[Concern]]] = {
 }
 
 
-def after_retiring(config_type: ConfigType, row: Any) -> None:
-    """Follow up after retiring a row: the cases of a retired login are released."""
-    if config_type.name != "user":
-        return
-    for appeal in Appeal.objects.filter(holder=row, status__in=actions.RELEASE.sources):
-        # If it was resolved, returned or handed on meanwhile, it needs no release.
-        with suppress(moving.Refused):
-            actions.release(appeal.pk, SYSTEM, why=_("承办人的账号停用了"))
+def after_retiring(config_type: ConfigType, row: Any, by: User | None) -> None:
+    """Follow up after retiring a row: what a login or a unit had in hand goes to others."""
+    if config_type.name == "user":
+        membership.end_login(row, by)
+    elif config_type.name == "post":
+        membership.end_post(row, by)
+    elif config_type.name == "unit":
+        membership.end_unit(row, by)
+        queue(SUCCEED_TASK, unit=row.pk)
 
 
 def warnings(config_type: ConfigType) -> list[str]:

@@ -77,7 +77,7 @@ def update(
     config_type.write(row, new)
     _record(config_type, user, row, before, before | new)
     if new.get("active") is False:
-        impact.after_retiring(config_type, row)
+        impact.after_retiring(config_type, row, user)
     _follow_up(config_type, follow)
     return True
 

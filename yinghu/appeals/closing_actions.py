@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
+from yinghu.appeals.handling_actions import check_master
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, Refused, move, told_if_busy
 from yinghu.appeals.numbers import number_of
@@ -16,6 +17,7 @@ from yinghu.appeals.states import (
     DESKS,
     ENDED,
     OPEN,
+    PAUSED_AT_END,
     RESTING_CLOCK,
     STOPPED_AT_END,
     ClockKind,
@@ -48,7 +50,7 @@ RATE = Verb(
     pgettext_lazy("done", "评价"),
     "star",
     who=frozenset({Who.REQUESTER, Who.CALLBACK}),
-    sources=frozenset({Status.RESOLVED, Status.CLOSED}),
+    sources=frozenset({Status.RESOLVED, Status.CLOSED, Status.MERGED}),
     fields=(
         VerbField(
             "solved",
@@ -88,6 +90,7 @@ def rate(
         raise Refused("unknown_satisfaction", _("请选择满意程度"), "satisfaction")
 
     def change(appeal: Appeal) -> dict[str, Any]:
+        check_master(appeal, (Status.RESOLVED, Status.CLOSED))
         own = appeal.satisfaction and appeal.events.filter(verb=RATE.name).order_by("seq").last()
         if own and own.actor_kind == "requester" and actor.kind != "requester":
             raise Conflict("rated_already", _("诉求人自己评价过了，不能代替他改"))
@@ -114,7 +117,7 @@ REOPEN = Verb(
     sources=frozenset({Status.RESOLVED}) | ENDED,
     rests_from=frozenset({Status.RESOLVED}) | ENDED,
     fields=(WORDS,),
-    clocks=ClockChanges(start=(ClockKind.SOLVE,), stop=(ClockKind.FEEDBACK,)),
+    clocks=ClockChanges(start=(ClockKind.SOLVE,), stop=(ClockKind.FEEDBACK,), resume=PAUSED_AT_END),
     adjust_clocks=_reopen_clocks,
     told=said(gettext_noop("重新办理")),
     key="o",
@@ -151,7 +154,7 @@ CLOSE = Verb(
     sources=frozenset({Status.RESOLVED}),
     target=Status.CLOSED,
     fields=(WHY_OPTIONAL,),
-    clocks=ClockChanges(stop=STOPPED_AT_END),
+    clocks=ClockChanges(stop=STOPPED_AT_END, pause=PAUSED_AT_END),
     told=said(gettext_noop("诉求已办完销号")),
     key="x",
 )
@@ -177,7 +180,7 @@ MERGE = Verb(
     sources=OPEN,
     target=Status.MERGED,
     fields=(VerbField("master", FieldKind.APPEAL, gettext_noop("并入")), WHY_OPTIONAL),
-    clocks=ClockChanges(stop=STOPPED_AT_END),
+    clocks=ClockChanges(stop=STOPPED_AT_END, pause=PAUSED_AT_END),
     told=said(gettext_noop("与另一件相同的诉求一并办理")),
     detail=_merge_detail,
     key="w",
@@ -221,7 +224,7 @@ DECLINE = Verb(
     sources=frozenset({Status.FILED, Status.SORTED}),
     target=Status.DECLINED,
     fields=(WORDS, WHY_OPTIONAL),
-    clocks=ClockChanges(stop=STOPPED_AT_END),
+    clocks=ClockChanges(stop=STOPPED_AT_END, pause=PAUSED_AT_END),
     told=said(gettext_noop("平台不予受理")),
     key="z",
     ending=True,
@@ -255,7 +258,7 @@ WITHDRAW = Verb(
     sources=OPEN,
     target=Status.WITHDRAWN,
     fields=(WORDS_OPTIONAL,),
-    clocks=ClockChanges(stop=STOPPED_AT_END),
+    clocks=ClockChanges(stop=STOPPED_AT_END, pause=PAUSED_AT_END),
     adjust_clocks=_withdraw_clocks,
     told=said(gettext_noop("您撤回了诉求")),
     audience=(Audience.HOLDER,),

@@ -17,6 +17,7 @@ from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.phrases import by_requester_or_staff
 from yinghu.appeals.states import ClockKind, Status, Urgency, Who
 from yinghu.appeals.verb import ClockChanges, Verb
+from yinghu.common.chinese import fold_text
 from yinghu.common.job_queue import queue
 from yinghu.common.photos import StoredPhoto
 from yinghu.common.privacy.phones import certain_phone
@@ -102,13 +103,15 @@ WITH input AS (
         %(urgency)b::int2[], %(area)b::text[], %(place)b::bigint[], %(title)b::text[],
         %(body)b::text[], %(answers)b::text[], %(lon)b::float8[], %(lat)b::float8[],
         %(name)b::bytea[], %(phone)b::bytea[], %(address)b::bytea[], %(caller)b::bytea[],
-        %(language)b::text[], %(said_at)b::timestamptz[], %(facts)b::text[]
+        %(language)b::text[], %(said_at)b::timestamptz[], %(facts)b::text[],
+        %(name_index)b::bytea[], %(address_index)b::bytea[]
     ) AS given(
         id, channel, klass, category_id,
         urgency, area_id, place_id, title,
         body, answers, lon, lat,
         name, phone, address, caller,
-        language, said_at, facts
+        language, said_at, facts, name_index,
+        address_index
     )
 ), limited AS MATERIALIZED (
     SELECT matter.urgency, matter.category, wanted.kind, applying.minutes, applying.working
@@ -134,10 +137,10 @@ WITH input AS (
     INSERT INTO appeals_appeal (
         id, status, version, channel, klass, category_id, urgency, level, area_id, place_id,
         title, body, answers, lon, lat, name, phone, address, caller, language, said_at,
-        result, satisfaction, due_at)
+        name_index, address_index, result, satisfaction, due_at)
     SELECT id, %(status)s::text, 1, channel, klass, category_id, input.urgency, 3, area_id,
            place_id, title, body, answers::jsonb, lon, lat, name, phone, address, caller, language,
-           said_at, '', '', coalesce(first.at, %(never)s::timestamptz)
+           said_at, name_index, address_index, '', '', coalesce(first.at, %(never)s::timestamptz)
     FROM input LEFT JOIN first
          ON first.urgency = input.urgency AND first.category = coalesce(input.category_id, '')
     RETURNING id, klass, category_id, urgency, area_id
@@ -173,6 +176,11 @@ def bulk_cursor() -> CursorWrapper:
     if connection.queries_logged:
         return connection.make_debug_cursor(cursor)
     return connection.make_cursor(cursor)
+
+
+def _index_of(text: str) -> bytes | None:
+    """Return the blind index of a name or an address, however it is spaced and written."""
+    return blind("".join(fold_text(text).split()))
 
 
 def file_many(filings: Sequence[Filing], actor: Actor, *, imported: bool = False) -> list[int]:
@@ -223,6 +231,8 @@ def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor) -> dict[st
         "answers": [_json(f.answers) if f.answers else "{}" for f in filings],
         "facts": [_json({"left_out": f.left_out}) if f.left_out else "{}" for f in filings],
         "caller": [blind(certain_phone(f.phone) or f.caller) for f in filings],
+        "name_index": [_index_of(f.name) for f in filings],
+        "address_index": [_index_of(f.address) for f in filings],
         "status": Status.FILED.value,
         "verb": FILE.name,
         "actor_kind": actor.kind,

@@ -114,7 +114,7 @@ SUPPLY = Verb(
     pgettext_lazy("done", "补充"),
     "plus",
     who=UNIT | {Who.REQUESTER, Who.CALLBACK},
-    sources=OPEN,
+    sources=OPEN | {Status.MERGED},
     rests_from=frozenset({Status.WAITING}),
     fields=(WORDS, PHOTOS),
     clocks=ClockChanges(resume=PAUSABLE),
@@ -138,7 +138,26 @@ def supply(
     expect: int | None = None,
 ) -> Event:
     """Add information from the requester; a waiting case goes back into handling."""
-    return move(appeal_id, actor, SUPPLY, None, words, photos=photos, expect=expect)
+
+    def change(appeal: Appeal) -> dict[str, Any]:
+        check_master(appeal, OPEN)
+        return {}
+
+    return move(appeal_id, actor, SUPPLY, change, words, photos=photos, expect=expect)
+
+
+def check_master(appeal: Appeal, states: Collection[Status]) -> None:
+    """Refuse what the requester of a merged case says unless the master is in one of `states`."""
+    master = appeal.final_master()
+    if master is not None and master.state not in states:
+        raise Conflict("master_ended", merged_refusal(master))
+
+
+def merged_refusal(master: Appeal) -> str:
+    """Say what the requester of a merged case can do instead, by the stage of its master."""
+    if master.state in OPEN:
+        return _("一并办理的那件还没有办完，办完以后再评价")
+    return _("一并办理的那件已经办完；还没有解决的，请评价“没有解决”，或者要求重办")
 
 
 def _report_clocks(
@@ -218,7 +237,7 @@ URGE = Verb(
     pgettext_lazy("done", "催办"),
     "flame",
     who=frozenset({Who.REQUESTER, Who.CALLBACK, Who.COMMAND}),
-    sources=OPEN,
+    sources=OPEN | {Status.MERGED},
     fields=(WORDS_OPTIONAL,),
     told=by_requester_or_staff(gettext_noop("您催了一次"), gettext_noop("平台催了一次")),
     key="y",
@@ -232,6 +251,7 @@ def urge(appeal_id: int, actor: Actor, *, words: str = "", expect: int | None = 
     """Press for progress; a requester at most once in `URGE_EVERY`."""
 
     def change(appeal: Appeal) -> dict[str, Any]:
+        check_master(appeal, OPEN)
         if actor.kind == "requester" and (again := urge_again_at(appeal)):
             clock = timezone.localtime(again).strftime("%H:%M")
             raise Conflict("urged_already", _("刚刚催过，%s 以后可以再催") % clock)

@@ -65,13 +65,14 @@ class Appeal(models.Model):
     """An appeal from filing to closing. `version` counts its events.
 
     `name`, `phone` and `address` are sealed (`privacy.sealing`); `caller` is the blind index of the
-    phone where that is certain, else of the channel's id of the sender. `lon`, `lat` are WGS-84
-    degrees. `level` is a `people.Level`. `lead` is the first receiver (首接负责) of a raised case.
-    `also` are the units with a part in it beside `unit` (lead, co-handlers, units called by a
-    whistle), NULL for none. `returned`: its unit asked to give it back, and the ruling is pending.
-    `watched`: under supervision. `alarmed`: somebody may be in danger, and nobody has judged it
-    yet. `legs` counts unfinished legs of errands. `due_at` is when its next own clock is due.
-    `filed_at` is when we received it, `said_at` when the channel did, if known.
+    phone where that is certain, else of the channel's id of the sender; `name_index` and
+    `address_index` are those of the others (null in older rows). `lon`, `lat` are WGS-84 degrees.
+    `level` is a `people.Level`. `lead` is the first receiver (首接负责) of a raised case. `also`
+    are the units with a part in it beside `unit` (lead, co-handlers, units called by a whistle),
+    NULL for none. `returned`: its unit asked to give it back, and the ruling is pending. `watched`:
+    under supervision. `alarmed`: somebody may be in danger, and nobody has judged it yet. `legs`
+    counts unfinished legs of errands. `due_at` is when its next own clock is due. `filed_at` is
+    when we received it, `said_at` when the channel did, if known.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -105,6 +106,8 @@ class Appeal(models.Model):
     phone = models.BinaryField(default=b"")
     address = models.BinaryField(default=b"")
     caller = models.BinaryField(null=True)
+    name_index = models.BinaryField(null=True)
+    address_index = models.BinaryField(null=True)
     language = models.CharField(max_length=8, default="zh-hans")
     result = models.TextField(default="")
     solved = models.BooleanField(null=True)
@@ -198,6 +201,13 @@ class Appeal(models.Model):
     @property
     def state(self) -> Status:
         return Status(self.status)
+
+    def final_master(self) -> "Appeal | None":
+        """Return the case into which this one was merged, at the end of the chain, if it was."""
+        found, master = self, None
+        while found.state is Status.MERGED and found.master is not None:
+            master = found = found.master
+        return master
 
     @property
     def full_text(self) -> str:

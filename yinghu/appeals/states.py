@@ -198,5 +198,8 @@ PAUSABLE = (*FIRST_TIMES[:-1], ClockKind.PROGRESS, ClockKind.RULING)
 PAUSED_BY_RETURN = (ClockKind.RESPOND, ClockKind.ARRIVE)
 """Kinds that pause until the ruling while a unit asks to return the case."""
 
-STOPPED_AT_END = tuple(kind for kind in ClockKind if kind is not ClockKind.GRADE)
-"""Kinds that stop when a case ends; a whistle may still be graded."""
+PAUSED_AT_END = (ClockKind.GRADE,)
+"""Kinds that pause when a case ends: a whistle may still be graded, but nobody is chased for it."""
+
+STOPPED_AT_END = tuple(kind for kind in ClockKind if kind not in PAUSED_AT_END)
+"""Kinds that stop when a case ends."""

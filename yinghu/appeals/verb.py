@@ -113,6 +113,7 @@ class Audience(Enum):
     INVITED_UNITS = "the units asked for help"
     RAISED_TO = "the unit that has to accept it, the one before, and who leads"
     CHASED_LEVEL = "the level that a chasing step names, or the next one above"
+    ASKING_UNITS = "the units that waited for one that was retired"
     SUMMONED_UNITS = "the units called by a whistle"
     WHISTLERS = "the unit that whistled"
     SHARING_UNITS = "the task force it is shared with"
@@ -122,6 +123,7 @@ class Audience(Enum):
     OFFERED_HELPERS = "the helpers who were asked"
     HELPER_FINDERS = "those who have to find a helper"
     HEADS_IF_NO_ANSWER = "the heads, if a helper does not answer"
+    HOLDER_OR_UNIT_IF_OWED = "the holder, else the unit, if goods or money are to be settled"
 
 
 class ClockChanges(NamedTuple):

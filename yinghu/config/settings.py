@@ -142,12 +142,15 @@ PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.site.periodic_jobs",
     "yinghu.insight.tally",
     "yinghu.intake.one_time_codes",
+    "yinghu.errands.membership",
     "yinghu.errands.rezoning",
     "yinghu.oversight.clock_changes",
     "yinghu.oversight.orphan_cases",
+    "yinghu.oversight.succession",
     "yinghu.oversight.sweep",
     "yinghu.notifications.delivery",
     "yinghu.notifications.digest",
+    "yinghu.notifications.membership",
 ]
 
 AUTH_USER_MODEL = "people.User"

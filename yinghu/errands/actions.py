@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, NotFound, Refused, move
 from yinghu.appeals.phrases import fact_in, fact_said
-from yinghu.appeals.states import EVERY_STATUS, IN_UNIT, OPEN, UNIT, Who
+from yinghu.appeals.states import EVERY_STATUS, IN_UNIT, UNIT, Who
 from yinghu.appeals.verb import (
     WHY,
     WHY_OPTIONAL,
@@ -117,27 +118,38 @@ DROP = Verb(
     told=lambda event: _("取消了：%s") % _drop_detail(event),
     detail=_drop_detail,
     lists=frozenset({"field"}),
-    audience=(Audience.HELPERS,),
+    audience=(Audience.HELPERS, Audience.HOLDER_OR_UNIT_IF_OWED),
 )
 
 
 @DROP.action
 def drop(leg_id: int, actor: Actor, *, why: str) -> Event:
     """Cancel one leg. Its holder and the people who were asked are told."""
-    leg = _leg_of_seen_case(leg_id, actor)
-    event = drop_all(leg.appeal_id, actor, why=why, leg_ids=[leg.pk])
+    leg = leg_of_seen_case(leg_id, actor)
+    event = drop_all(leg.appeal_id, actor, why=why, leg_ids=[leg.pk], unused=True)
     if event is None:
         raise Conflict("gone", _("没有还在办的一程"))
     return event
 
 
 def drop_all(
-    appeal_id: int, actor: Actor, *, why: str, leg_ids: Iterable[int] | None = None
+    appeal_id: int,
+    actor: Actor,
+    *,
+    why: str,
+    leg_ids: Iterable[int] | None = None,
+    unused: bool = False,
 ) -> Event | None:
-    """Cancel these legs, or all that are not done, and tell those involved; None without any."""
+    """Cancel these legs, or all that are not done, and tell those involved; None without any.
+
+    If what was bought is `unused`, each helper who has goods is to bring them to the unit. The unit
+    is told of such goods, and of money that is to be repaid.
+    """
     facts: dict[str, Any] = {}
     left = Leg.objects.filter(appeal=appeal_id, state__in=(Leg.State.OPEN, Leg.State.TAKEN))
-    if leg_ids is not None:
+    if leg_ids is None:
+        left = left.exclude(kind=LegKind.BRING_BACK)
+    else:
         left = left.filter(pk__in=list(leg_ids))
     if not left.exists():
         return None
@@ -151,21 +163,38 @@ def drop_all(
         asked = Offer.objects.filter(leg__in=gone, answer=Offer.Answer.WAITING)
         told |= set(asked.values_list("user_id", flat=True))
         asked.update(answer=Offer.Answer.GONE, answered_at=now)
-        ended = 0
+        ended, keepers = 0, set()
         for errand in sorted({leg.errand_id for leg in found}):
             course = Course(Leg.objects.filter(errand=errand))
-            for leg in course:
-                if leg.pk in gone:
-                    leg.state, leg.next_at = Leg.State.DROPPED, None
-                    leg.holder_id = leg.holder_id if leg.kind == LegKind.HAND_OVER else None
+            dropped = [leg for leg in course if leg.pk in gone]
+            if unused:
+                here = {user for leg in dropped if (user := course.keeper(leg)) is not None}
+                for user in sorted(here):
+                    course.add_bring_back(dropped[0], user, now)
+                keepers |= here
+            for leg in dropped:
+                leg.state, leg.next_at = Leg.State.DROPPED, None
+                leg.holder_id = leg.holder_id if leg.kind == LegKind.HAND_OVER else None
             course.follow(now)
             course.save()
             ended += course.change_of_left()
-        facts.update(titles=[leg.title for leg in found], told=sorted(told - {actor.user_id}))
-        facts["titles_en"] = [leg.title_en or leg.title for leg in found]
+        facts.update(
+            titles=[leg.title for leg in found],
+            titles_en=[leg.title_en or leg.title for leg in found],
+            told=sorted((told | keepers) - {actor.user_id}),
+            keepers=sorted(keepers),
+        )
+        if owed := owed_for(appeal.pk):
+            facts["owed"] = owed
         return {"legs": appeal.legs + ended}
 
     return move(appeal_id, actor, DROP, change, why=why, facts=facts)
+
+
+def owed_for(appeal_id: int) -> int:
+    """Return the money, in cents, that helpers spent on a case and that is not repaid."""
+    paid = Leg.objects.filter(appeal=appeal_id, repaid_at=None)
+    return paid.aggregate(sum=Sum("paid"))["sum"] or 0
 
 
 REPAY = Verb(
@@ -187,7 +216,7 @@ REPAY = Verb(
 @REPAY.action
 def repay(leg_id: int, actor: Actor, *, why: str = "") -> Event:
     """Record that the payer of a leg was repaid. Conflict if repeated, Refused for the payer."""
-    leg = _leg_of_seen_case(leg_id, actor)
+    leg = leg_of_seen_case(leg_id, actor)
     facts: dict[str, Any] = leg.facts | {"paid": leg.paid}
 
     def change(_appeal: Appeal) -> dict[str, Any]:
@@ -204,7 +233,8 @@ def repay(leg_id: int, actor: Actor, *, why: str = "") -> Event:
     return move(leg.appeal_id, actor, REPAY, change, why=why, facts=facts)
 
 
-def _leg_of_seen_case(leg_id: int, actor: Actor) -> Leg:
+def leg_of_seen_case(leg_id: int, actor: Actor) -> Leg:
+    """Return a leg of a case that the actor may see, else raise NotFound."""
     leg = Leg.objects.select_related("appeal").filter(pk=leg_id).first()
     if leg is None or not relations(actor, leg.appeal):
         raise NotFound("not_found", _("没有这一程"))
@@ -262,8 +292,7 @@ NUDGE = Verb(
     pgettext_lazy("done", "问进展"),
     "bell-ringing",
     who=frozenset({Who.SYSTEM}),
-    sources=OPEN,
-    flag="legs",
+    sources=EVERY_STATUS,
     errand=True,
     privacy=Privacy.PRIVATE,
     detail=title_detail,
@@ -272,9 +301,18 @@ NUDGE = Verb(
 
 
 def nudge(
-    leg: Leg, people: Sequence[int | None], now: datetime, patience: timedelta, to: str
+    leg: Leg,
+    people: Sequence[int | None],
+    now: datetime,
+    patience: timedelta,
+    to: str,
+    *,
+    left: bool = False,
 ) -> None:
-    """Remind these people of a leg, and its unit if `to` is "head". Conflict if it has changed."""
+    """Remind these people of a leg, and its unit if `to` is "head". Conflict if it has changed.
+
+    `left`: its helper does not serve any more, so the unit has to fetch the goods.
+    """
     seen = ("state", "active_at", "given_at", "received_at", "nudged_at")
 
     def change(_appeal: Appeal) -> dict[str, Any]:
@@ -283,5 +321,5 @@ def nudge(
             raise Conflict("moved_on", "")
         return {}
 
-    facts = leg.facts | {"told": list(people), "to": to}
+    facts = leg.facts | {"told": list(people), "to": to} | ({"left": True} if left else {})
     move(leg.appeal_id, SYSTEM, NUDGE, change, facts=facts)

@@ -1,17 +1,18 @@
 """Eligibility: who may take and see which leg, by post, squad, area, zone, skill and load."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from yinghu.appeals.models import Appeal
+from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, Forbidden
 from yinghu.common.raw_query import fetch
 from yinghu.errands.models import Leg, LegKind, Offer
-from yinghu.people.access import Actor, may_see
+from yinghu.people.access import UNIT_ROLES, Actor, active_posts, may_see
 from yinghu.people.models import Role, Skill, Unit, User, Volunteer
 from yinghu.people.volunteers import may_go
 from yinghu.places.models import Zone
@@ -79,8 +80,8 @@ def may_know(
 ) -> bool:
     """May the actor know that the leg exists?
 
-    True if they hold it or another leg of its errand, were asked, may see its case, or it is or was
-    open where they serve. Pass `appeal` and `volunteer` if at hand.
+    True if they hold it or another leg of its errand, were asked, had it once, may see its case, or
+    it is or was open where they serve. Pass `appeal` and `volunteer` if at hand.
     """
     if actor.kind != "user":
         return actor.kind == "system"
@@ -93,7 +94,27 @@ def may_know(
         return True
     asked = Offer.objects.filter(leg=leg, user=actor.user_id)
     beside = Leg.objects.filter(Q(holder=actor.user_id) | Q(giver=actor.user_id), errand=leg.errand)
-    return asked.exists() or beside.exists()
+    return asked.exists() or beside.exists() or _takes(actor, leg).exists()
+
+
+def _takes(actor: Actor, leg: Leg) -> QuerySet[Event]:
+    """The events by which the actor took legs of this leg's errand."""
+    taken = Event.objects.filter(appeal=leg.appeal_id, verb="take", user=actor.user_id or 0)
+    return taken.filter(facts__errand=leg.errand_id)
+
+
+def taken_at(actor: Actor, leg: Leg) -> datetime | None:
+    """Return when the actor last took this leg, whoever has it now; None if never."""
+    for event in _takes(actor, leg).order_by("-seq"):
+        # Older events name only the first of the legs that were taken together.
+        if leg.n in event.facts.get("taken", (event.facts["leg"],)):
+            return event.at
+    return None
+
+
+def serves_no_more(user_id: int | None) -> bool:
+    """Has this person no post any more by which they could help?"""
+    return not active_posts().filter(user=user_id, role__in=UNIT_ROLES).exists()
 
 
 def check_may_take(

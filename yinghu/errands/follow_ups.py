@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from yinghu.appeals import actions, handling_actions, moving
 from yinghu.appeals.closing_actions import REOPEN
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import ENDED, OPEN, Status
+from yinghu.appeals.states import OPEN, Status
 from yinghu.errands import actions as errand_actions
 from yinghu.errands import offers
 from yinghu.errands.leg_actions import FINISH
@@ -103,6 +103,8 @@ def cancel_errands(events: Sequence[Event]) -> None:
     """Cancel the errands of a case that has ended or was resolved otherwise."""
     for event in events:
         appeal = Appeal.objects.get(pk=event.appeal_id)
-        over = appeal.state in ENDED or appeal.state not in OPEN
-        if over and appeal.legs:
-            errand_actions.drop_all(appeal.pk, SYSTEM, why=_("这件诉求已经不用办了"))
+        if appeal.state in OPEN or not appeal.legs:
+            continue
+        # What was bought for a case that was resolved has been of use.
+        unused = appeal.state not in (Status.RESOLVED, Status.CLOSED)
+        errand_actions.drop_all(appeal.pk, SYSTEM, why=_("这件诉求已经不用办了"), unused=unused)

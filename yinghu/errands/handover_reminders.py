@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from yinghu.appeals.moving import Refused
 from yinghu.errands.actions import nudge
+from yinghu.errands.eligibility import serves_no_more
 from yinghu.errands.leg_actions import idle_time
 from yinghu.errands.models import Leg, LegKind
 
@@ -44,4 +45,6 @@ def report_held_goods(user_id: int, now: datetime) -> None:
 def _remind(leg: Leg, now: datetime, to: str) -> None:
     sides = ((leg.giver_id, leg.given_at), (leg.holder_id, leg.received_at))
     missing = [person for person, said in sides if person is not None and said is None]
-    nudge(leg, missing, now, idle_time(), to)
+    there = [person for person in missing if not serves_no_more(person)]
+    left = leg.giver_id in missing and leg.giver_id not in there
+    nudge(leg, there, now, idle_time(), "head" if left else to, left=left)

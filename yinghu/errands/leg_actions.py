@@ -84,7 +84,10 @@ def take(leg_id: int, actor: Actor) -> Event:
             each.taken_at = each.active_at = now
             each.nudged_at = None
             each.stage, each.stage_at, each.next_at = 0, None, now + idle
-        return {"told": sorted(_close_offers(taken, actor) - {actor.user_id})}
+        return {
+            "told": sorted(_close_offers(taken, actor) - {actor.user_id}),
+            "taken": [each.n for each in taken],
+        }
 
     # With both sides held by one person, the hand-over is done by taking.
     return _move_leg(TAKE, leg, actor, step)
@@ -164,9 +167,28 @@ def release_leg(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event
         if mine.state != Leg.State.TAKEN or mine.active_at != seen_active_at:
             raise Conflict("moved_on", _("已经有进展了"))
         _reopen_legs(course, mine, mine.kept, now)
-        return {"told": [leg.holder_id]}
+        return {"told": [] if eligibility.serves_no_more(leg.holder_id) else [leg.holder_id]}
 
     return _move_leg(GIVE_BACK, leg, SYSTEM, step, why=why)
+
+
+def _restore(course: Course, leg: Leg, actor: Actor, now: datetime) -> None:
+    """Give a leg that was released and is still open back to its helper, whose work arrives late.
+
+    Does nothing if somebody else has it, or if the actor never had it.
+    """
+    if leg.state != Leg.State.OPEN or leg.kind == LegKind.HAND_OVER:
+        return
+    had = [(each, eligibility.taken_at(actor, each)) for each in course.along(leg)]
+    if had[0][1] is None:
+        return
+    again = [(each, since) for each, since in had if since is not None]
+    _close_offers([each for each, _since in again], actor)
+    for each, since in again:
+        each.state, each.holder_id = Leg.State.TAKEN, actor.user_id
+        each.taken_at, each.active_at = since, now
+        each.stage, each.stage_at, each.next_at = 0, None, now + idle_time()
+    course.follow(now)
 
 
 def _reopen_legs(course: Course, mine: Leg, kept: str, now: datetime) -> None:
@@ -204,9 +226,16 @@ HAND_OVER = Verb(
 
 @HAND_OVER.action
 def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event:
-    """Confirm one side of a hand-over. Conflict if the leg before is not done."""
+    """Confirm one side of a hand-over. Conflict if the leg before is not done.
+
+    With `at`, the moment when a phone recorded it, a receiver whose leg was released meanwhile gets
+    it back. A giver who serves no more cannot confirm, so the receiver's word is enough.
+    """
 
     def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
+        if at is not None and mine.kind == LegKind.HAND_OVER and mine.state == Leg.State.OPEN:
+            for each in course.following(mine):
+                _restore(course, each, actor, now)
         gives, receives = mine.giver_id == actor.user_id, mine.holder_id == actor.user_id
         if mine.kind != LegKind.HAND_OVER or not (gives or receives):
             raise Forbidden("not_yours", _("这次交接不是您的，不能替别人确认"))
@@ -214,13 +243,15 @@ def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event
             raise Conflict("gone", _gone_reason(mine))
         if not course.is_ready(mine):
             raise Conflict("too_early", _("前一程还没有办完，不能交接"))
-        when = _plausible_time(at, mine.ready_at)
+        when = plausible_time(at, mine.ready_at)
         if (not gives or mine.given_at) and (not receives or mine.received_at):
             raise Conflict("said_already", _("您已经确认过，正在等对方确认"))
         if gives:
             mine.given_at = mine.given_at or when
         if receives:
             mine.received_at = mine.received_at or when
+            if not mine.given_at and eligibility.serves_no_more(mine.giver_id):
+                mine.given_at = mine.received_at
         if mine.given_at and mine.received_at:
             mine.state, mine.done_at = Leg.State.DONE, max(mine.given_at, mine.received_at)
         course.touch(actor.user_id, now)
@@ -267,9 +298,14 @@ def finish(
     paid: int | None = None,
     at: datetime | None = None,
 ) -> Event:
-    """Mark a leg as done, with its proof; `paid` in cents, `at` as an offline phone reported it."""
+    """Mark a leg as done, with its proof; `paid` in cents, `at` as an offline phone reported it.
+
+    With `at`, a leg that was released meanwhile, and that nobody has taken, counts as theirs.
+    """
 
     def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
+        if at is not None:
+            _restore(course, mine, actor, now)
         _check_held(mine, actor)
         if not course.is_ready(mine):
             raise Conflict("too_early", _("前面的一程还没有办完，轮不到这一程"))
@@ -278,19 +314,24 @@ def finish(
         if mine.proof == Proof.WORDS and not text_cleaning.clean_words(words):
             raise Refused("missing", _("请写一句办得怎么样"), "words")
         if paid is not None:
-            if not 0 <= paid <= MOST_MONEY:
-                raise Refused("bad_money", _("金额应在 0 到 100000 元之间"), "paid")
+            check_money(paid)
             mine.paid = paid
         begun = hours.begun(course, mine)
-        mine.done_at = _plausible_time(at, begun)
+        mine.done_at = plausible_time(at, begun)
         mine.minutes = hours.minutes(mine, begun)
         mine.state, mine.next_at = Leg.State.DONE, None
         course.touch(actor.user_id, now)
         spent = {} if paid is None else {"paid": paid}
         return spent | {"minutes": mine.minutes, "told": course.whom_next(mine)}
 
-    leg = _get_held_leg(leg_id, actor)
+    leg = known(leg_id, actor) if at is not None else _get_held_leg(leg_id, actor)
     return _move_leg(FINISH, leg, actor, step, words=words, photos=photos)
+
+
+def check_money(paid: int) -> None:
+    """Refuse an amount, in cents, that an errand cannot cost."""
+    if not 0 <= paid <= MOST_MONEY:
+        raise Refused("bad_money", _("金额应在 0 到 100000 元之间"), "paid")
 
 
 def touch(leg_id: int, actor: Actor) -> None:
@@ -318,6 +359,8 @@ def _get_held_leg(leg_id: int, actor: Actor) -> Leg:
 def _check_held(leg: Leg, actor: Actor) -> None:
     if leg.kind == LegKind.HAND_OVER:
         raise Refused("wrong_kind", _("交接要双方各自确认"))
+    if leg.kind == LegKind.BRING_BACK:
+        raise Refused("wrong_kind", _("东西交给单位以后，由单位来记收到了"))
     if leg.state in (Leg.State.DONE, Leg.State.DROPPED):
         raise Conflict(str(leg.state), _gone_reason(leg))
     if not holds_leg(actor, leg):
@@ -345,7 +388,7 @@ def idle_time() -> timedelta:
     return timedelta(minutes=policy("leg_idle_minutes"))
 
 
-def _plausible_time(at: datetime | None, not_before: datetime | None) -> datetime:
+def plausible_time(at: datetime | None, not_before: datetime | None) -> datetime:
     """Limit a time reported by a phone, perhaps late or by a wrong clock, to what is possible."""
     now = timezone.now()
     if at is None:

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, override
+
 from yinghu.errands.models import PURCHASES, Leg, LegKind
 
 GOODS = frozenset({*PURCHASES, LegKind.CARRY})
@@ -11,6 +14,15 @@ GOODS = frozenset({*PURCHASES, LegKind.CARRY})
 
 _COLUMNS = tuple(field.attname for field in Leg._meta.concrete_fields)
 _ENDED = (Leg.State.DONE, Leg.State.DROPPED)
+
+
+def titled(text: str, about: Leg | None = None) -> dict[str, str]:
+    """Return `title` and `title_en` of a leg from a marked text; its %s is the title of `about`."""
+    with override("en"):
+        english = _(text)
+    if about is not None:
+        text, english = text % about.title, english % (about.title_en or about.title)
+    return {"title": text[:60], "title_en": english[:60]}
 
 
 class Course:
@@ -30,8 +42,8 @@ class Course:
         return iter(self._legs.values())
 
     def left(self) -> int:
-        """How many legs are not done."""
-        return sum(leg.state not in _ENDED for leg in self)
+        """How many legs are not done. Bringing back unused goods does not hold up the case."""
+        return sum(leg.state not in _ENDED and leg.kind != LegKind.BRING_BACK for leg in self)
 
     def change_of_left(self) -> int:
         """Change of `left` since the legs were read."""
@@ -72,9 +84,48 @@ class Course:
             for each in self.before(leg)
         )
 
+    def keeper(self, leg: Leg) -> int | None:
+        """Return who has the bought goods that this unfinished leg would pass on or deliver."""
+        before = self.before(leg)
+        if leg.kind == LegKind.HAND_OVER:
+            has = leg.ready_at is not None and any(b.kind in GOODS for b in before)
+            return leg.giver_id if has else None
+        if leg.kind == LegKind.CARRY and (waiting := self._meeting_before(leg)) is not None:
+            return self.keeper(waiting)
+        if not self.has_goods(leg):
+            return None
+        return leg.holder_id or next((b.holder_id for b in before if b.kind in GOODS), None)
+
+    def _meeting_before(self, leg: Leg) -> Leg | None:
+        meetings = (b for b in self.before(leg) if b.kind == LegKind.HAND_OVER)
+        return next((each for each in meetings if each.state == Leg.State.OPEN), None)
+
+    def add(self, kind: LegKind, like: Leg, **given: Any) -> Leg:
+        """Add a leg to the errand, for the same case as `like`; `save` writes it."""
+        made = Leg(
+            errand_id=like.errand_id,
+            appeal_id=like.appeal_id,
+            n=max(self._legs) + 1,
+            kind=kind,
+            **given,
+        )
+        self._legs[made.n] = made
+        return made
+
+    def add_bring_back(self, like: Leg, user_id: int | None, now: datetime) -> Leg:
+        """Let goods that nobody needs any more be brought back by the helper who has them."""
+        held = {"state": Leg.State.TAKEN, "holder_id": user_id, "taken_at": now, "active_at": now}
+        names = titled(gettext_noop("把买到的东西交给单位"))
+        return self.add(LegKind.BRING_BACK, like, next_at=now, **names, **held)
+
     def reopen(self, leg: Leg, kept: str) -> None:
-        """Reopen a leg for others. Goods that its holder received go to the next holder."""
+        """Reopen a leg for others. Goods that its holder has go to the next holder."""
         self.was_held_by = leg.holder_id
+        if self.has_goods(leg) and all(b.kind != LegKind.HAND_OVER for b in self.before(leg)):
+            # They bought the goods themselves, so until now there was nothing to hand over.
+            given = {"after": leg.after, "giver_id": leg.holder_id}
+            meeting = self.add(LegKind.HAND_OVER, leg, **titled(gettext_noop("交接")), **given)
+            leg.after = [meeting.n]
         for each in self.before(leg):
             if each.kind == LegKind.HAND_OVER and each.state == Leg.State.DONE:
                 each.state, each.done_at = Leg.State.OPEN, None
@@ -138,7 +189,8 @@ class Course:
 
     def save(self) -> None:
         """Write what has changed since the legs were read."""
-        changed = [leg for leg in self if _state(leg) != self._read[leg.n]]
+        Leg.objects.bulk_create([leg for leg in self if leg.pk is None])
+        changed = [leg for leg in self if _state(leg) != self._read.setdefault(leg.n, _state(leg))]
         columns = {
             name
             for leg in changed

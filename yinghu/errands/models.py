@@ -21,10 +21,15 @@ class LegKind(models.TextChoices):
     DRIVE = "drive", _("接送")
     VISIT = "visit", _("上门")
     PHONE = "phone", _("打电话")
+    BRING_BACK = "bring_back", _("交回东西")
 
 
 PURCHASES = (LegKind.BUY, LegKind.QUEUE, LegKind.COLLECT)
 """Kinds that put new goods into the helper's hands."""
+
+
+TAKEN_ALONE = tuple(kind for kind in LegKind if kind not in (LegKind.HAND_OVER, LegKind.BRING_BACK))
+"""Kinds that one helper takes; the others follow from these."""
 
 
 class Where(models.TextChoices):

@@ -26,6 +26,7 @@ from yinghu.appeals.states import Urgency
 from yinghu.common.job_queue import queue
 from yinghu.errands import handover_reminders, leg_actions
 from yinghu.errands.actions import OFFER, nudge
+from yinghu.errands.eligibility import serves_no_more
 from yinghu.errands.leg_actions import idle_time
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import FixedHelper, Leg, LegKind, Offer
@@ -38,6 +39,8 @@ from yinghu.places.models import Zone
 log = structlog.get_logger(__name__)
 
 BATCH = 200
+BRING_BACK_PATIENCE = timedelta(days=1)
+"""How long until goods that are to be brought to the unit are asked for again."""
 ASK_TASK = "yinghu.ask"
 
 
@@ -305,21 +308,25 @@ def decline_offer(leg_id: int, actor: Actor) -> None:
 
 
 def free_hands(user_id: int, why: str) -> None:
-    """Release legs and offers of a person who stops helping; report goods to the unit's head."""
-    now, patience = timezone.now(), timedelta(minutes=policy("leg_release_minutes"))
+    """Release legs and offers of a person who stops helping, and report goods that they have."""
+    now = timezone.now()
     for leg in Leg.objects.filter(holder=user_id, state=Leg.State.TAKEN):
-        has_goods = Course(Leg.objects.filter(errand=leg.errand_id)).has_goods(leg)
-        # If it was done, cancelled or taken meanwhile, nothing is left to do.
-        with suppress(Refused):
-            if has_goods:
-                nudge(leg, [user_id], now, patience, to="head")
-            else:
-                leg_actions.release_leg(leg, leg.active_at, why=why)
+        free_leg(leg, now, why)
     handover_reminders.report_held_goods(user_id, now)
     asked = Offer.objects.filter(user=user_id, answer=Offer.Answer.WAITING)
     waiting = list(asked.values_list("leg", flat=True))
     asked.update(answer=Offer.Answer.NO, answered_at=now)
     Leg.objects.filter(pk__in=waiting, state=Leg.State.OPEN).update(next_at=now)
+
+
+def free_leg(leg: Leg, now: datetime, why: str) -> None:
+    """Release a leg whose holder stops helping; goods that nobody needs are the unit's to fetch."""
+    # If it was done, cancelled or taken meanwhile, nothing is left to do.
+    with suppress(Refused):
+        if leg.kind == LegKind.BRING_BACK:
+            nudge(leg, [], now, BRING_BACK_PATIENCE, to="head", left=True)
+        else:
+            leg_actions.release_leg(leg, leg.active_at, why=why)
 
 
 def ask_for(appeal_id: int) -> None:
@@ -347,16 +354,23 @@ def remind_holder(leg_id: int, now: datetime) -> None:
     if since + idle > now:
         _postpone(leg, since + idle)
         return
+    bring_back, left = fresh.kind == LegKind.BRING_BACK, serves_no_more(fresh.holder_id)
+    if left and not bring_back:
+        free_leg(fresh, now, _("帮手已经不在队里"))
+        handover_reminders.report_held_goods(fresh.holder_id or 0, now)
+        return
     patience = timedelta(minutes=policy("leg_release_minutes"))
+    if bring_back:
+        patience = BRING_BACK_PATIENCE
     if fresh.nudged_at and fresh.nudged_at + patience > now:
         _postpone(leg, fresh.nudged_at + patience)
         return
     try:
-        if fresh.nudged_at and not course.has_goods(fresh):
+        if fresh.nudged_at and not bring_back and not course.has_goods(fresh):
             leg_actions.release_leg(fresh, fresh.active_at, why=_("很久没有动静，放回给大家"))
         else:
-            to = "head" if fresh.nudged_at else ""
-            nudge(leg, [leg.holder_id], now, patience, to)
+            to = "head" if fresh.nudged_at or left else ""
+            nudge(leg, [] if left else [leg.holder_id], now, patience, to, left=left)
     except Refused as refused:
         if refused.code != "moved_on":
             _postpone(leg, now + patience)

@@ -130,6 +130,11 @@ def _named_units(reason: Reason) -> AudiencePart:
     return turns
 
 
+def _askers(event: Event, known: Directory) -> Turns:
+    codes = event.facts.get("askers", ())
+    return tuple((_of_unit(known.unit(code), Reason.WHISTLER),) for code in codes)
+
+
 def _whistlers(event: Event, known: Directory) -> Turns:
     """The people of the whistling unit, and the whistler while their desk covers the case."""
     unit_id, user_id = known.whistler(event)
@@ -213,6 +218,11 @@ def _heads_if_no_answer(event: Event, _known: Directory) -> Turns:
     return ((_heads(event), _holder(event)),) if to_head else ()
 
 
+def _holder_or_unit_if_owed(event: Event, _known: Directory) -> Turns:
+    owed = event.facts.get("owed") or event.facts.get("keepers")
+    return ((_holder(event), _unit(event)),) if owed else ()
+
+
 def _units_without_contact(event: Event, known: Directory) -> Turns:
     """The units on both sides of a sharing whose contact is not among the people named."""
     codes = event.facts.get("units") or ()
@@ -237,6 +247,7 @@ _PARTS: dict[Audience, AudiencePart] = {
     Audience.INVITED_UNITS: _named_units(Reason.ASKED),
     Audience.RAISED_TO: _raised_to,
     Audience.CHASED_LEVEL: _chased,
+    Audience.ASKING_UNITS: _askers,
     Audience.SUMMONED_UNITS: _named_units(Reason.SUMMONED),
     Audience.WHISTLERS: _whistlers,
     Audience.SHARING_UNITS: _named_units(Reason.SHARED),
@@ -246,6 +257,7 @@ _PARTS: dict[Audience, AudiencePart] = {
     Audience.OFFERED_HELPERS: _named(Reason.OFFERED),
     Audience.HELPER_FINDERS: _helper_finders,
     Audience.HEADS_IF_NO_ANSWER: _heads_if_no_answer,
+    Audience.HOLDER_OR_UNIT_IF_OWED: _holder_or_unit_if_owed,
 }
 
 

@@ -106,7 +106,12 @@ class Directory:
 
     @cached_property
     def _units(self) -> dict[str, int]:
-        codes = {str(code) for event in self._events for code in event.facts.get("units", ())}
+        codes = {
+            str(code)
+            for event in self._events
+            for name in ("units", "askers")
+            for code in event.facts.get(name, ())
+        }
         codes |= {str(event.facts["unit"]) for event in self._events if event.facts.get("unit")}
         return dict(Unit.objects.filter(code__in=codes).values_list("code", "pk"))
 

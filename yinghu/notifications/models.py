@@ -37,13 +37,16 @@ class Reason(models.TextChoices):
 
 
 class SubjectKind(models.TextChoices):
-    """The kind of subject of a notification. Scans, searches and signals have no tables yet."""
+    """The kind of subject of a notification. Scans, searches and signals have no tables yet. A
+    change is a row of the history, `people.Change`.
+    """
 
     EVENT = "event"
     SCAN = "scan"
     SEARCH = "search"
     SIGNAL = "signal"
     DIGEST = "digest"
+    CHANGE = "change"
 
 
 _RECIPIENT_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -59,6 +62,7 @@ _SUBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
     SubjectKind.SEARCH: ("subject_id",),
     SubjectKind.SIGNAL: ("subject_id",),
     SubjectKind.DIGEST: ("week",),
+    SubjectKind.CHANGE: ("subject_id",),
 }
 """The columns that are set for a kind; those of all other kinds are NULL."""
 
@@ -76,9 +80,9 @@ class Notification(models.Model):
 
     The recipient (`recipient_kind`) is a login (`user`), the requester of `appeal`, a guardian or a
     partner (`reference`, an id), or an address, sealed, with its blind index. The subject
-    (`subject_kind`) is an `event`, the scan, search or signal `subject_id`, or the digest of a
-    `week` with its `counts` (`digest.digest_counts`). `appeal` is the case that the recipient is
-    told of: the event's own, or for the requester of a merged case theirs.
+    (`subject_kind`) is an `event`, the scan, search, signal or change `subject_id`, or the digest
+    of a `week` with its `counts` (`digest.digest_counts`). `appeal` is the case that the recipient
+    is told of: the event's own, or for the requester of a merged case theirs.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -19,7 +19,7 @@ from yinghu.verbs import NOTIFYING, verb_of
 
 @dataclass(frozen=True, slots=True)
 class NotificationSubject:
-    """An event, or the scan, search or signal with the id `key`, with its case if any."""
+    """An event, or the scan, search, signal or change with the id `key`, with its case if any."""
 
     kind: SubjectKind
     key: int

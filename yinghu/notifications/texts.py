@@ -11,22 +11,23 @@ from django.utils.translation import gettext_noop
 
 from yinghu.appeals.models import ChaseAct, Event
 from yinghu.appeals.numbers import number_of
-from yinghu.appeals.phrases import fact_in
+from yinghu.appeals.phrases import fact_in, joined
 from yinghu.appeals.states import ClockKind, Satisfaction
 from yinghu.common.language import name_of
-from yinghu.notifications.models import Notification, Reason
+from yinghu.notifications.models import Notification, Reason, SubjectKind
 from yinghu.notifications.recipients import RecipientKind
 from yinghu.oversight.models import Whistle
-from yinghu.people.models import Unit
+from yinghu.people.models import Change, Unit, Volunteer
 from yinghu.verbs import ERRANDS, verb_of
 
 
 @dataclass(frozen=True, slots=True)
 class UnitNames:
-    """The units in notifications, by id and by code, and the whistler of an event."""
+    """The units in notifications, by id and by code, the whistler of an event, and the changes."""
 
     units: dict[object, Unit]
     whistlers: dict[int, Unit]
+    changes: dict[int, Change]
 
     def name(self, key: object, otherwise: object = "") -> str:
         """A unit's name by id or code, else the name stored in the event."""
@@ -35,14 +36,17 @@ class UnitNames:
 
 
 def units_of(notifications: Iterable[Notification]) -> UnitNames:
-    """Fetch the units that these notifications mention, in two or three queries."""
+    """Fetch the units and changes that these notifications mention, in a few queries."""
+    notifications = list(notifications)
     events = {event.pk: event for each in notifications if (event := each.event)}.values()
     ids = {event.facts["unit_id"] for event in events if event.facts.get("unit_id")}
     codes = {str(event.facts["unit"]) for event in events if event.facts.get("unit")}
     whistled = [event.pk for event in events if event.verb == "whistle"]
     blown = Whistle.objects.filter(event__in=whistled).select_related("unit")
     units = {**Unit.objects.in_bulk(ids), **Unit.objects.in_bulk(codes, field_name="code")}
-    return UnitNames(units, {each.event_id: each.unit for each in blown})
+    changed = [each.subject_id for each in notifications if each.subject_kind == SubjectKind.CHANGE]
+    changes = Change.objects.in_bulk([pk for pk in changed if pk is not None]) if changed else {}
+    return UnitNames(units, {each.event_id: each.unit for each in blown}, changes)
 
 
 _DIGEST_PHRASES = {
@@ -89,6 +93,8 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
     if notification.recipient_kind != RecipientKind.LOGIN:
         # Without internal details.
         return _("有新进展")
+    if notification.subject_kind == SubjectKind.CHANGE:
+        return _change_text(units.changes[notification.subject_id or 0])
     if event is None:
         counts = notification.counts or {}
         parts = [_(text) % counts[name] for name, text in _DIGEST_PHRASES.items() if name in counts]
@@ -146,6 +152,8 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
             return _("诉求人评价：不满意。已退回重办")
         case "reopen":
             return _("要重新办理")
+        case "relay":
+            return _relay_text(event)
         case "merge" if isinstance(given.get("master"), int):
             return _("已并入 %s，不用单独办") % number_of(given["master"])
         case "leave_contact":
@@ -154,10 +162,24 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
             return _("诉求人撤回了诉求，不用再办")
         case "chase":
             return _chase_text(event, reason, units)
+        case "succeed":
+            return _succession_text(event, reason)
         case _ if event.verb in ERRANDS:
             return _leg_text(event, reason, said["title"])
         case _:
             return _(verb_of(event).label)
+
+
+def _change_text(change: Change) -> str:
+    """Say that somebody stops helping, and what becomes of what they had."""
+    if "active" in change.after:
+        text = _("%s的账号停用了。手上的放回给别人接，以后的班取消了")
+    elif change.after.get("state") == Volunteer.State.SUSPENDED:
+        text = _("%s暂停了志愿服务。手上的放回给别人接，以后的班取消了")
+    else:
+        text = _("%s退队了。手上的放回给别人接，以后的班取消了")
+    why = change.after.get("note", "")
+    return joined(text % change.name, why)
 
 
 def _leg_text(event: Event, reason: str, title: str) -> str:
@@ -179,7 +201,15 @@ def _leg_text(event: Event, reason: str, title: str) -> str:
         case "hand_over":
             return _("“%s”：对方说收到了，请您也确认") % title
         case "drop":
-            return _("不用办了：%s") % _("、").join(fact_in(given, "titles", ()))
+            return _drop_text(event, mine)
+        case "claim" if mine:
+            return _("“%s”：前面的人已经办过一部分，请先看看再办") % title
+        case "claim":
+            return _("有人补报了“%s”，请看要不要报销、东西在哪里") % title
+        case "collect_goods":
+            return _("单位收到您交回的东西了，谢谢您")
+        case "nudge" if given.get("left"):
+            return _("“%s”的帮手不再帮忙了，东西还在他手上，请安排人去拿") % title
         case "nudge" if mine:
             return _("“%s”办得怎么样了？请报一下，或者交回") % title
         case "nudge":
@@ -188,11 +218,49 @@ def _leg_text(event: Event, reason: str, title: str) -> str:
             return _("有人留言")
 
 
+def _drop_text(event: Event, mine: bool) -> str:
+    """Say what was cancelled; to a helper that goods go back, to the unit what is to be settled."""
+    given = event.facts
+    said = _("不用办了：%s") % _("、").join(fact_in(given, "titles", ()))
+    keepers = given.get("keepers", ())
+    goods = _("已经买的东西还在帮手手上，请收回来") if keepers else ""
+    if mine:
+        goods = _("已经买的东西请交给单位，垫的钱照样报销") if keepers else ""
+        return joined(said, goods)
+    owed = given.get("owed")
+    return joined(said, goods, _("还有 %.2f 元没有报销") % (owed / 100) if owed else "")
+
+
 def _colleague(event: Event) -> str:
     """A colleague by name; never a requester."""
     if event.user is not None:
         return str(event.user)
     return _("诉求人") if event.actor_kind == "requester" else _("系统")
+
+
+def _relay_text(event: Event) -> str:
+    """Say what the requester of a merged case did."""
+    given = event.facts
+    number = number_of(given["appeal"])
+    match given["said"]:
+        case "urge":
+            return _("并入的 %s：诉求人催办") % number
+        case "supply":
+            return _("并入的 %s：诉求人补充了情况") % number
+        case _ if given.get("solved") is False:
+            return _("并入的 %s：诉求人评价没有解决") % number
+        case _:
+            return _("并入的 %s：诉求人评价了") % number
+
+
+def _succession_text(event: Event, reason: str) -> str:
+    given = event.facts
+    said = {"unit": given["name"], "heir": given.get("to", "")}
+    if reason == Reason.SUMMONED:
+        return _("%(unit)s停用了，它没办完的由您单位接替") % said
+    if said["heir"]:
+        return _("%(unit)s停用了，改由%(heir)s来") % said
+    return _("%(unit)s停用了，没有单位接替，请另请别的单位") % said
 
 
 def _ruling_text(event: Event, until: str) -> str:

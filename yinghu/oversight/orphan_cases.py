@@ -52,15 +52,16 @@ def settle(most: int = 500) -> int:
     """Reassign up to `most` cases, from holders who left and empty units; return how many."""
     done = stuck = 0
     left = unanswered().filter(status__in=(Status.ASSIGNED, Status.HANDLING))
+    left = left.select_related("unit")
     for appeal in left.iterator(chunk_size=most):
         if done == most:
             break
         try:
-            if appeal.state is Status.HANDLING:
+            if appeal.state is Status.HANDLING and (appeal.unit is None or appeal.unit.active):
                 why = _("承办人已经不在本单位，放回给大家")
                 actions.release(appeal.pk, SYSTEM, why=why, expect=appeal.version)
             else:
-                why = _("单位里没有人了，由上一级接手")
+                why = _("单位里没有人了，或者停用了，由上一级接手")
                 oversight_actions.escalate(appeal.pk, SYSTEM, why=why, expect=appeal.version)
         except moving.Conflict:
             stuck += 1

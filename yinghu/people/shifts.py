@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -49,6 +50,32 @@ def remove(shift: Shift, by: User) -> bool:
         if gone:
             history.record(by, KIND, _key(shift), str(shift.user), _state(shift), {})
     return bool(gone)
+
+
+def end_shifts(user: User, by: User | None) -> int:
+    """End the shifts of somebody who stops helping; return how many."""
+    return _end(Shift.objects.filter(user=user), by)
+
+
+def end_shifts_of(unit: Unit, by: User | None) -> int:
+    """End the shifts for a unit that was retired; return how many."""
+    return _end(Shift.objects.filter(unit=unit), by)
+
+
+def _end(shifts: QuerySet[Shift], by: User | None) -> int:
+    """Remove shifts to come, and end those that are running now."""
+    now = timezone.now()
+    found = list(shifts.filter(ends_at__gt=now).select_related("user", "unit"))
+    for shift in found:
+        before = _state(shift)
+        if shift.starts_at > now:
+            shift.delete()
+            history.record(by, KIND, _key(shift), str(shift.user), before, {})
+        else:
+            shift.ends_at = now
+            shift.save(update_fields=("ends_at",))
+            history.record(by, KIND, _key(shift), str(shift.user), before, _state(shift))
+    return len(found)
 
 
 def on_duty(users: Iterable[int], now: datetime) -> set[int]:

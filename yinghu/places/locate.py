@@ -22,8 +22,9 @@ from django.db.models import Count, Max
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from yinghu.common.chinese import fold_in_place
 from yinghu.places.models import Area, AreaAlias
-from yinghu.places.words import Finder, fold_text
+from yinghu.places.words import Finder
 
 EARTH: Final = 6_371_008.8
 """Mean radius of the Earth, metres (IUGG)."""
@@ -411,7 +412,7 @@ def _centres_of(points: list[tuple[str, float, float]]) -> _Centres:
 
 def _add_form(known: _Known, name: str, form: _Form) -> None:
     """Keep the most certain form per name and area."""
-    forms = known.forms.setdefault(fold_text(name), {})
+    forms = known.forms.setdefault(fold_in_place(name), {})
     if form.code not in forms or forms[form.code].confidence < form.confidence:
         forms[form.code] = form
 

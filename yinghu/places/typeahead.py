@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from yinghu.common.chinese import fold_text
 from yinghu.common.pinyin import initials
 from yinghu.places import locate
 from yinghu.places.models import Area
@@ -21,7 +22,7 @@ def _candidates(version: object) -> list[_Candidate]:
         _Candidate(
             area.code,
             area.level,
-            tuple(name.lower() for name in (area.name, area.name_en) if name),
+            tuple(fold_text(name) for name in (area.name, area.name_en) if name),
             initials(area.name),
         )
         for area in locate.known_areas().values()
@@ -30,7 +31,7 @@ def _candidates(version: object) -> list[_Candidate]:
 
 def suggest_areas(text: str, most: int = 12) -> list[Area]:
     """Return areas matching names or pinyin initials (`ftjd` for 福田街道), most likely first."""
-    text = text.strip().lower()
+    text = fold_text(text.strip())
     if not text:
         return []
     areas = locate.known_areas()

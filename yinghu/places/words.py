@@ -1,27 +1,17 @@
 """Dictionary matching: finds every known word of a text in one pass."""
 
-import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from yinghu.common.chinese import fold_in_place
+
 
 class Found(NamedTuple):
-    """`text[start:end]` is `word`, as folded by `fold_text`."""
+    """`text[start:end]` is `word`, as folded by `fold_in_place`."""
 
     start: int
     end: int
     word: str
-
-
-def fold_text(text: str) -> str:
-    """Return `text` narrow and case-folded, of the same length, so that spans still fit."""
-    if text.isascii():
-        return text.lower()
-    out = []
-    for char in text:
-        narrow = unicodedata.normalize("NFKC", char).lower()
-        out.append(narrow if len(narrow) == 1 else char)
-    return "".join(out)
 
 
 def _is_latin(char: str) -> bool:
@@ -37,7 +27,7 @@ class Finder:
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._words = {fold_text(word) for word in words if len(word) >= 2}
+        self._words = {fold_in_place(word) for word in words if len(word) >= 2}
         lengths: dict[str, set[int]] = {}
         for word in self._words:
             lengths.setdefault(word[:2], set()).add(len(word))
@@ -49,7 +39,7 @@ class Finder:
         Overlapping words are both returned. A word that begins or ends with a Latin letter or a
         digit must have a word boundary there.
         """
-        folded = fold_text(text)
+        folded = fold_in_place(text)
         found: list[Found] = []
         reached = 0
         lengths, words = self._lengths, self._words

@@ -1,51 +1,61 @@
-"""Likely duplicates: earlier appeals of the same caller or place with similar words."""
+"""Likely duplicates: earlier appeals that are the same matter, by words, place, need and caller."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
 from yinghu.appeals.body_from_answers import labels_asked, without_labels
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.states import OPEN
+from yinghu.triage.likeness import ENOUGH, VILLAGE, Traits, compare
 from yinghu.triage.models import Duplicate
 from yinghu.triage.similarity import alike
 
-LIKE_ENOUGH: Final = {
-    ("caller", False): 0.35,
-    ("caller", True): 0.0,
-    ("place", False): 0.5,
-    ("place", True): 0.15,
-}
-"""Minimum similarity (0 to 1) by what the two share and whether the earlier appeal is open and of
-the same category: a caller who asks again about an open matter uses other words, and neighbours
-describe one problem in many ways.
-"""
+MOST: Final = 10
+"""Earlier appeals that are recorded for one."""
 
-_SAME_CATEGORY: Final = 0.5
-"""Minimum score for an open appeal of the same caller and category."""
-
+# Each of the three ways reads an index and a few rows: by the same phone, in the same village, and
+# by words that are nearly the same, wherever and by whoever. `OFFSET 0` keeps the planner from
+# walking back through all appeals instead of using the index of bands. Measured on 100,000 appeals
+# of three weeks: 25 ms, and 85 ms where 7,000 of them have nearly the same words.
 _CANDIDATES_SQL = """
-SELECT later.id, earlier.id, earlier.title || earlier.body, earlier.why,
-    earlier.status = ANY(%s) AND coalesce(earlier.category_id, guess.category_id)
-        = coalesce(later.category_id, suggested.category_id)
+SELECT later.id, earlier.id, earlier.title || earlier.body, earlier.status = ANY(%(open)s),
+    coalesce(nullif(later.klass, ''), suggested.klass, ''),
+    coalesce(later.category_id, suggested.category_id),
+    coalesce(later.area_id, suggested.area_id, ''),
+    coalesce(nullif(earlier.klass, ''), guess.klass, ''),
+    coalesce(earlier.category_id, guess.category_id),
+    coalesce(earlier.area_id, guess.area_id, ''),
+    earlier.place_id, earlier.caller, earlier.name_index, earlier.address_index
 FROM appeals_appeal AS later
 LEFT JOIN triage_suggestion AS suggested ON suggested.appeal_id = later.id
+LEFT JOIN triage_words AS words ON words.appeal_id = later.id
 CROSS JOIN LATERAL (
-    (SELECT id, title, body, status, category_id, 'caller' AS why FROM appeals_appeal AS same
+    (SELECT id FROM appeals_appeal AS same
      WHERE same.caller = later.caller AND same.id < later.id
        AND same.filed_at > later.filed_at - interval '30 days' AND same.status <> 'merged'
      ORDER BY same.id DESC LIMIT 20)
-    UNION ALL
-    (SELECT id, title, body, status, category_id, 'place' AS why FROM appeals_appeal AS near
+    UNION
+    (SELECT id FROM appeals_appeal AS near
      WHERE near.area_id = coalesce(later.area_id, suggested.area_id)
-       AND length(near.area_id) >= 12 AND near.id < later.id
+       AND length(near.area_id) >= %(village)s AND near.id < later.id
        AND near.filed_at > later.filed_at - interval '7 days' AND near.status <> 'merged'
      ORDER BY near.id DESC LIMIT 30)
-) AS earlier
+    UNION
+    (SELECT alike.id FROM (
+        SELECT appeal_id FROM (
+            SELECT appeal_id FROM triage_words AS band WHERE band.bands && words.bands OFFSET 0
+        ) AS every
+        WHERE appeal_id < later.id ORDER BY appeal_id DESC LIMIT 1000
+     ) AS found JOIN appeals_appeal AS alike ON alike.id = found.appeal_id
+     WHERE alike.filed_at > later.filed_at - interval '30 days' AND alike.status <> 'merged'
+     ORDER BY alike.id DESC LIMIT 50)
+) AS candidate
+JOIN appeals_appeal AS earlier ON earlier.id = candidate.id
 LEFT JOIN triage_suggestion AS guess ON guess.appeal_id = earlier.id
-WHERE later.id = ANY(%s)
-ORDER BY later.id, earlier.why, earlier.id DESC
+WHERE later.id = ANY(%(later)s)
+ORDER BY later.id, earlier.id DESC
 """
 
 
@@ -55,22 +65,45 @@ def note_corrected(later_id: int, earlier_id: int) -> None:
 
 
 def find_duplicates(appeals: Sequence[Appeal]) -> None:
-    """Record the likely duplicates of appeals that have suggestions; idempotent."""
+    """Record the likely duplicates of appeals that have suggestions and words; idempotent."""
     by_id = {appeal.pk: appeal for appeal in appeals}
     labels = labels_asked()
     with connection.cursor() as cursor:
-        cursor.execute(_CANDIDATES_SQL, [[status.value for status in OPEN], list(by_id)])
+        given: dict[str, Any] = {
+            "open": [status.value for status in OPEN],
+            "later": list(by_id),
+            "village": VILLAGE,
+        }
+        cursor.execute(_CANDIDATES_SQL, given)
         candidates = cursor.fetchall()
-    found: dict[tuple[int, int], Duplicate] = {}
-    for later_id, earlier_id, text, why, same in candidates:
+    found: dict[int, list[Duplicate]] = {}
+    for later_id, earlier_id, text, is_open, *rest in candidates:
         later = by_id[later_id]
-        score = alike(
-            without_labels(later.title + later.body, labels), without_labels(text, labels)
+        klass, category, area = rest[:3]
+        mine = Traits(
+            without_labels(later.title + later.body, labels),
+            klass,
+            category,
+            area,
+            later.place_id,
+            _bytes(later.caller),
+            _bytes(later.name_index),
+            _bytes(later.address_index),
         )
-        if score >= LIKE_ENOUGH[why, bool(same)] and (later_id, earlier_id) not in found:
-            if same and why == "caller":
-                score = max(score, _SAME_CATEGORY)
-            found[later_id, earlier_id] = Duplicate(
-                appeal_id=later_id, other_id=earlier_id, score=round(score, 3), why=why
-            )
-    Duplicate.objects.bulk_create(found.values(), ignore_conflicts=True)
+        klass, category, area, place, *indexes = rest[3:]
+        caller, person, door = map(_bytes, indexes)
+        text = without_labels(text, labels)
+        theirs = Traits(text, klass, category, area, place, caller, person, door)
+        liked = compare(mine, theirs, alike(mine.text, theirs.text), is_open=bool(is_open))
+        if liked.score >= ENOUGH:
+            made = Duplicate(appeal_id=later_id, other_id=earlier_id, why=" ".join(liked.why))
+            made.score = round(liked.score, 3)
+            found.setdefault(later_id, []).append(made)
+    best = [
+        each for made in found.values() for each in sorted(made, key=lambda one: -one.score)[:MOST]
+    ]
+    Duplicate.objects.bulk_create(best, ignore_conflicts=True)
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)

@@ -1,5 +1,6 @@
 """Machine suggestions, duplicates, search words and trained models."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
@@ -38,12 +39,14 @@ class Suggestion(models.Model):
 
 
 class Duplicate(models.Model):
-    """`other` is earlier, and likely the same matter as `appeal`; `score` is from 0 to 1."""
+    """`other` is earlier, and likely the same matter as `appeal`; `score` is from 0 to 1, `why` the
+    names of reasons (`likeness.REASONS`), separated by spaces.
+    """
 
     appeal = models.ForeignKey("appeals.Appeal", models.CASCADE, related_name="duplicates")
     other = models.ForeignKey("appeals.Appeal", models.CASCADE, related_name="repeated_by")
     score = models.FloatField()
-    why = models.CharField(max_length=20)
+    why = models.CharField(max_length=40)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("appeal", "other"), name="duplicate_once"),)
@@ -53,13 +56,19 @@ class Duplicate(models.Model):
 
 
 class Words(models.Model):
-    """An appeal's words as a search vector: character bigrams for Chinese, else whole words."""
+    """An appeal's words as a search vector: character bigrams for Chinese, else whole words; and
+    the bands by which appeals with nearly the same words are found (`signatures`).
+    """
 
     appeal = models.OneToOneField("appeals.Appeal", models.CASCADE, primary_key=True)
     vector = SearchVectorField()
+    bands = ArrayField(models.IntegerField(), null=True)
 
     class Meta:
-        indexes = (GinIndex(fields=("vector",), name="words_vector"),)
+        indexes = (
+            GinIndex(fields=("vector",), name="words_vector"),
+            GinIndex(fields=("bands",), name="words_bands"),
+        )
 
     def __str__(self) -> str:
         return str(self.appeal_id)

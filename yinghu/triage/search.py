@@ -7,31 +7,36 @@ from django.db import connection
 from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
+from yinghu.appeals.body_from_answers import labels_asked, without_labels
 from yinghu.appeals.models import Appeal
 from yinghu.common.privacy.masking import has_digits, without_numbers
 from yinghu.people.access import Sought, revealed_q
 from yinghu.triage.models import Words
+from yinghu.triage.signatures import bands_of
 from yinghu.triage.similarity import holds, lexemes, search_query
 
 FEW = 2_000
 """Matches listed before ordering, and masked matches checked one by one, at most."""
 
 _INDEX_SQL = """
-INSERT INTO triage_words (appeal_id, vector)
-SELECT id, array_to_tsvector(string_to_array(words, ' '))
-FROM unnest(%s::bigint[], %s::text[]) AS given(id, words)
-ON CONFLICT (appeal_id) DO UPDATE SET vector = excluded.vector
+INSERT INTO triage_words (appeal_id, vector, bands)
+SELECT id, array_to_tsvector(string_to_array(words, ' ')), bands::int[]
+FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS given(id, words, bands)
+ON CONFLICT (appeal_id) DO UPDATE SET vector = excluded.vector, bands = excluded.bands
 """
 
 
 def index(appeals: Sequence[Appeal]) -> None:
     """Write the words of these appeals, in one statement; idempotent."""
+    labels = labels_asked()
+    bands = (bands_of(without_labels(each.title + each.body, labels)) for each in appeals)
     with connection.cursor() as cursor:
         cursor.execute(
             _INDEX_SQL,
             [
                 [appeal.pk for appeal in appeals],
                 [" ".join(lexemes(_text_of(appeal))) for appeal in appeals],
+                [f"{{{','.join(map(str, each))}}}" for each in bands],
             ],
         )
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Self
 
-from yinghu.places.words import fold_text
+from yinghu.common.chinese import fold_in_place
 
 DEFAULT: Final = Path(__file__).parent / "running_out.csv"
 ROLES: Final = ("supply", "not", "out", "lack", "left", "unit", "moment")
@@ -60,7 +60,7 @@ class RunningOut:
         self._of_category: dict[str, float] = {}
         words: dict[str, list[str]] = {role: [] for role in ROLES}
         for role, given, category, hours in lines:
-            for word in map(fold_text, given):
+            for word in map(fold_in_place, given):
                 words[role].append(word)
                 self._hours[role, word] = hours
             if role == "supply" and category:
@@ -98,7 +98,7 @@ class RunningOut:
 
     def found(self, text: str, category: str = "") -> str:
         """Return the words that state a shortage, or ""; `category` may imply the supply."""
-        folded = fold_text(text)
+        folded = fold_in_place(text)
         of_category = self._of_category.get(category, 0.0)
         for start, sentence in _sentences(folded):
             supplies = [

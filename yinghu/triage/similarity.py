@@ -12,8 +12,9 @@ than its tables).
 """
 
 import re
-import unicodedata
 from typing import Final
+
+from yinghu.common.chinese import fold_text
 
 LONGEST_WORD: Final = 64
 """Characters of a word that are indexed; a tsvector takes lexemes of up to 2,046 bytes."""
@@ -31,17 +32,12 @@ _RUNS: Final = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
 _IS_CJK: Final = re.compile(rf"[{_CJK}]")
 
 
-def normal(text: str) -> str:
-    """Normalize for comparison: wide forms narrow (NFKC), lower case."""
-    return unicodedata.normalize("NFKC", text).lower()
-
-
 def grams(text: str) -> frozenset[str]:
     """Return pairs of neighbouring letters, digits or characters; a single one stands alone.
 
     grams("A市，停水") == {"a市", "市停", "停水"}
     """
-    kept = "".join(_RUNS.findall(normal(text)))
+    kept = "".join(_RUNS.findall(fold_text(text)))
     if len(kept) == 1:
         return frozenset((kept,))
     return frozenset(kept[i : i + 2] for i in range(len(kept) - 1))
@@ -67,7 +63,7 @@ def alike(a: str, b: str) -> float:
 def lexemes(text: str) -> list[str]:
     """Return the sorted, unique lexemes of a text, without blanks, quotes or NUL."""
     found: set[str] = set()
-    for run in _RUNS.findall(normal(text)):
+    for run in _RUNS.findall(fold_text(text)):
         if _IS_CJK.match(run):
             found.update(run[i : i + 2] for i in range(len(run) - 1))
             found.add(run[-1])
@@ -101,7 +97,7 @@ def holds(text: str, q: str) -> bool:
 def _terms(q: str) -> list[tuple[str, bool]]:
     """Return the terms of `q`, each once, and whether each is a prefix."""
     terms: dict[tuple[str, bool], None] = {}
-    for run in _RUNS.findall(normal(q)[:1000]):
+    for run in _RUNS.findall(fold_text(q)[:1000]):
         if not _IS_CJK.match(run):
             terms[run[:LONGEST_WORD], False] = None
         elif len(run) == 1:

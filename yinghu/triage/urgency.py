@@ -21,8 +21,7 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from yinghu.common.chinese import simplified
-from yinghu.places.words import fold_text
+from yinghu.common.chinese import fold_in_place, simplified
 
 SHIPPED: Final = Path(__file__).with_name("urgency.npz")
 LEVELS: Final = (1, 2, 3)
@@ -83,7 +82,7 @@ class PlainText(NamedTuple):
 def plain_text(text: str) -> PlainText:
     """Return the text as the model reads it."""
     simple = simplified(text)
-    folded = fold_text(simple if len(simple) == len(text) else text)
+    folded = fold_in_place(simple if len(simple) == len(text) else text)
     pieces, places = ["^"], [(0, 0)]
     pause: re.Match[str] | None = None
     for token in _TOKEN.finditer(folded):

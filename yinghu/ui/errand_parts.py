@@ -19,6 +19,7 @@ LEG_ICONS = {
     LegKind.DRIVE: "car",
     LegKind.VISIT: "door-enter",
     LegKind.PHONE: "phone",
+    LegKind.BRING_BACK: "package",
 }
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext
 from yinghu.appeals.actions import ANSWER, ASSIGN, RELEASE, RETURN
 from yinghu.appeals.closing_actions import REOPEN
 from yinghu.appeals.handling_actions import ASK, REPORT, RESOLVE, SUPPLY, URGE
+from yinghu.appeals.merged import RELAY
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import OPEN, Status
 from yinghu.appeals.verb import Verb
@@ -25,7 +26,9 @@ _CANCELS = {SUPERVISE: ACCOUNT, ASSIGN: RELEASE, ESCALATE: RELEASE}
 """Verb -> the verb whose earlier events it cancels."""
 
 _COUNTED_VERBS = (
-    _TELLS_REQUESTER | _CANCELS.keys() | {URGE, SUPPLY, REOPEN, RETURN, RELEASE, NO_ANSWER, ACCOUNT}
+    _TELLS_REQUESTER
+    | _CANCELS.keys()
+    | {URGE, SUPPLY, RELAY, REOPEN, RETURN, RELEASE, NO_ANSWER, ACCOUNT}
 )
 
 
@@ -51,8 +54,10 @@ def marks_of(appeals: Iterable[Appeal]) -> dict[int, list[Mark]]:
         events = Event.objects.filter(
             appeal__in=active, verb__in=[verb.name for verb in _COUNTED_VERBS]
         ).order_by("appeal", "seq")
-        for appeal_id, name, at in events.values_list("appeal_id", "verb", "at"):
-            verb, count = VERBS[name], counts[appeal_id]
+        # The requesters of merged cases count as well.
+        columns = ("appeal_id", "verb", "at", "facts__said")
+        for appeal_id, name, at, said in events.values_list(*columns):
+            verb, count = VERBS[said if name == RELAY.name else name], counts[appeal_id]
             if verb in _TELLS_REQUESTER:
                 for answered in (URGE, SUPPLY, NO_ANSWER):
                     count.pop(answered, None)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from django.http import HttpRequest
 
 from yinghu.appeals.closing_actions import RATE, REOPEN
+from yinghu.appeals.merged import RELAY
 from yinghu.appeals.models import Appeal, Attachment, Event
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.common.text import whole_number
@@ -36,6 +37,14 @@ def with_photos(story: Story, photos: Iterable[Attachment]) -> Story:
     for photo in photos:
         if photo.event_id is not None:
             story.photos.setdefault(photo.event_id, []).append(photo)
+    return story
+
+
+def with_relayed_photos(story: Story) -> Story:
+    """Add the photos that requesters of merged cases sent later, to the events that tell of it."""
+    told = {event.facts["event"]: event.pk for event in story.events if event.verb == RELAY.name}
+    for photo in Attachment.objects.filter(event__in=told).order_by("pk") if told else ():
+        story.photos.setdefault(told[photo.event_id], []).append(photo)
     return story
 
 

@@ -11,9 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.cast import Cast, taken_milk
+from tests.jobs import do_queued
 from tests.web.conftest import Browse, text_of
 from yinghu.common.rate_limit import buckets
 from yinghu.config.log_config import without_secrets
+from yinghu.errands.membership import FREE_TASK
 from yinghu.people.access import actor_of
 from yinghu.people.models import Change, Invitation, Post, User
 
@@ -181,6 +183,7 @@ def test_retired_user_is_logged_out_and_releases_cases(browse: Browse, city: Cas
     assert "手上有 1 件没办完的" in said
     admin.post("/setup/user/milk-handler/retire")
     assert handler.get("/desk/inbox").status_code == 302
+    assert do_queued(FREE_TASK) == 1
     appeal.refresh_from_db()
     assert (appeal.status, appeal.holder_id) == ("assigned", None)
     assert appeal.events.order_by("seq").last().why == "承办人的账号停用了"  # type: ignore[union-attr]  # there are events

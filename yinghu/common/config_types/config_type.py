@@ -15,6 +15,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
+from yinghu.common.chinese import fold_text
 from yinghu.common.config_types.config_form import ConfigForm, FormContext, State, value_label
 from yinghu.common.language import name_of
 from yinghu.common.pinyin import initials
@@ -313,10 +314,11 @@ class ConfigType:
 
 def matches(query: str, words: Iterable[str]) -> bool:
     """Does one of the words contain the query, literally or as pinyin initials?"""
-    text = query.lower()
+    text = fold_text(query)
     # Codes and English names have no initials, and the look-up is slow.
     return any(
-        text in word.lower() or (text.isascii() and not word.isascii() and text in initials(word))
+        text in fold_text(word)
+        or (text.isascii() and not word.isascii() and text in initials(word))
         for word in words
     )
 

@@ -14,7 +14,7 @@ from yinghu.common.config_types.model_type import ModelType
 from yinghu.common.form_fields import LineField, PickerSelect
 from yinghu.common.language import name_of
 from yinghu.errands.config_types.errands import PlaceContext
-from yinghu.errands.models import FixedHelper, LegKind
+from yinghu.errands.models import TAKEN_ALONE, FixedHelper, LegKind
 from yinghu.people.access import JOINED
 from yinghu.people.models import Post, Unit, User
 
@@ -49,7 +49,7 @@ class HelperForm(ConfigForm):
             if unit.active and unit.kind in JOINED
         ]
         # Both sides of a hand-over follow from the legs around it.
-        kinds = [(k.value, str(k.label)) for k in LegKind if k is not LegKind.HAND_OVER]
+        kinds = [(k.value, str(k.label)) for k in TAKEN_ALONE]
         known, choose = _("、").join(value for value, _label in kinds), _("请选择")
         self.choose("unit", units, _("没有代码为 %(value)s 的在用的组或队"), choose)
         self.choose("kind", kinds, _("应是这几个之一：%s") % known, choose)

@@ -83,7 +83,7 @@ def _leg(row: Mapping[str, str], *, first: bool) -> LegSpec:
         ("proof", Proof, _("要什么凭据")),
     ):
         value = row[part].strip() or BLANK[part]
-        if value not in choices.values:
+        if value not in choices.values or value == LegKind.BRING_BACK:
             said = {"what": what, "known": _("、").join(choices.values)}
             raise ValidationError(_("“%(what)s”应是这几个之一：%(known)s") % said)
         leg[part] = value

@@ -96,7 +96,7 @@ def _leg_context(form: ConfigForm) -> dict[str, Any]:
     ]
     return {
         "legs": rows or [_BLANK_LEG],
-        "leg_kinds": LegKind.choices,
+        "leg_kinds": [each for each in LegKind.choices if each[0] != LegKind.BRING_BACK],
         "leg_wheres": Where.choices,
         "leg_proofs": Proof.choices,
         "leg_skills": form.context.choices(Skill),

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from yinghu import verbs
 from yinghu.appeals.closing_actions import MERGE
@@ -23,6 +24,16 @@ COMPARED = 400
 
 ALIKE = 2
 """Minimum length of a common passage; single characters agree by chance."""
+
+
+_REASONS = {
+    "words": gettext_noop("内容相近"),
+    "place": gettext_noop("地点相同"),
+    "need": gettext_noop("同一类事"),
+    "caller": gettext_noop("同一来电"),
+    "again": gettext_noop("像是再来催问"),
+}
+"""What speaks for a duplicate, by `likeness.REASONS`."""
 
 
 class TextPiece(NamedTuple):
@@ -66,13 +77,14 @@ def pair(
         shown = photos.get(kept.pk, ()) if may_reveal(actor, kept) else ()
         return DuplicateSide(kept, kept is appeal, pieces, shown, merged, may_keep)
 
+    reasons = duplicate.why.split()
     mine, theirs = mark_differences(_readable_text(appeal, actor), _readable_text(other, actor))
     sides = side(appeal, other, mine), side(other, appeal, theirs)
     return {
         "other": other,
         "headline": headline_of(other, reveal=may_reveal(actor, other)),
         "percent": round(100 * duplicate.score),
-        "why": _("同一来电") if duplicate.why == "caller" else _("地点相同、内容相近"),
+        "why": _("、").join(_(text) for name, text in _REASONS.items() if name in reasons),
         "caller": _compare_callers(appeal, other, actor),
         "sides": sides,
         "may_merge": any(each.may_keep for each in sides),

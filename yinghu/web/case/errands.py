@@ -18,7 +18,16 @@ from yinghu.common.language import name_of
 from yinghu.common.text import whole_number
 from yinghu.errands import actions as errand_actions
 from yinghu.errands.actions import DROP, PLAN, REPAY, SAY
-from yinghu.errands.models import Errand, ErrandTemplate, Leg, LegKind, Offer, Where
+from yinghu.errands.late_work import COLLECT_GOODS, collect_goods
+from yinghu.errands.models import (
+    TAKEN_ALONE,
+    Errand,
+    ErrandTemplate,
+    Leg,
+    LegKind,
+    Offer,
+    Where,
+)
 from yinghu.errands.planning import template_for
 from yinghu.people.access import Actor, may_read_why
 from yinghu.places.models import Place
@@ -59,7 +68,7 @@ class PlanForm(forms.Form):
         found = ErrandTemplate.objects.filter(active=True)
         templates = sorted(found, key=lambda each: (each != usual, each.order, each.pk))
         places = Place.objects.filter(active=True).order_by("name").values_list("code", "name")
-        kinds = [(kind.value, kind.label) for kind in LegKind if kind is not LegKind.HAND_OVER]
+        kinds = [(kind.value, kind.label) for kind in TAKEN_ALONE]
         fields: Any = self.fields
         fields["template"].choices = [
             *((str(each.pk), name_of(each)) for each in templates),
@@ -94,6 +103,10 @@ class PlanForm(forms.Form):
 
 class WhyForm(forms.Form):
     why = SeveralLinesField(label=gettext_lazy("为什么取消"))
+
+
+class GoodsForm(forms.Form):
+    why = SeveralLinesField(required=False)
 
 
 class HelperMessageForm(forms.Form):
@@ -145,6 +158,7 @@ def _show(
         "may_drop": _may(actor, appeal, DROP),
         "may_repay": _may(actor, appeal, REPAY),
         "may_say": _may(actor, appeal, SAY),
+        "may_collect": _may(actor, appeal, COLLECT_GOODS),
         "plan": bound if isinstance(bound, PlanForm) else PlanForm(appeal),
         "why": bound if isinstance(bound, WhyForm) else WhyForm(auto_id="why-%s"),
         "say": bound
@@ -193,6 +207,11 @@ def _repay(appeal: Appeal, actor: Actor, _form: Any, given: str) -> str:
     return _("已记下报销")
 
 
+def _collect(appeal: Appeal, actor: Actor, form: Any, given: str) -> str:
+    collect_goods(_leg(appeal, given).pk, actor, why=form.cleaned_data["why"])
+    return _("已记下，帮手会收到通知")
+
+
 def _say(appeal: Appeal, actor: Actor, form: Any, _given: str) -> str:
     errand_actions.say(appeal.pk, actor, why=form.cleaned_data["words"])
     return ""
@@ -203,4 +222,5 @@ _ACTS: dict[str, tuple[Callable[..., forms.Form], Callable[..., str]]] = {
     "drop": (lambda _appeal, data: WhyForm(data, auto_id="why-%s"), _drop),
     "repay": (lambda _appeal, data: forms.Form(data), _repay),
     "say": (lambda _appeal, data: HelperMessageForm(data, auto_id="say-%s"), _say),
+    "collect_goods": (lambda _appeal, data: GoodsForm(data), _collect),
 }

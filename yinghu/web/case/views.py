@@ -43,7 +43,7 @@ from yinghu.ui.forms import Known, VerbForm
 from yinghu.ui.photo_response import photo_response
 from yinghu.ui.requests import is_part, login_of, sender_of, version_of, who
 from yinghu.ui.row_flags import marks_of
-from yinghu.ui.timeline import Story, story_of, with_photos
+from yinghu.ui.timeline import Story, story_of, with_photos, with_relayed_photos
 from yinghu.ui.verb_views import VerbView, is_duplicate, perform, typed_words
 from yinghu.verbs import INSIDE, VERBS
 from yinghu.web.admin import routing_rules
@@ -201,6 +201,8 @@ def _story(
 ) -> Story:
     story = story_of(request, appeal, () if inside else INSIDE)
     with_photos(story, photos)
+    if reveal:
+        with_relayed_photos(story)
     for event in story.events:
         if not inside:
             event.why = ""

@@ -56,7 +56,7 @@ class PhoneStep:
 
     def remember(self, response: HttpResponse, request: HttpRequest) -> HttpResponse:
         """Let this device have its own share of the phone's codes from now on."""
-        mark = one_time_codes.known_device(normal_phone(self.verified_phone))
+        mark = one_time_codes.known_device(self.verified_phone)
         others = [each for each in _known_marks(request) if each != mark]
         response.set_cookie(
             _KNOWN_COOKIE,

@@ -24,7 +24,7 @@ from yinghu.appeals.contact_actions import LEAVE_CONTACT, missing_contact
 from yinghu.appeals.handling_actions import ASK, SUPPLY, URGE
 from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
-from yinghu.appeals.states import Status, Urgency
+from yinghu.appeals.states import OPEN, Status, Urgency
 from yinghu.appeals.verb import Verb
 from yinghu.common import photos, rate_limit, sms, text_cleaning
 from yinghu.common.privacy.phones import certain_phone, phone_to_keep
@@ -172,6 +172,11 @@ def _show_track(
     possible = verbs.available(appeal, requester_of(appeal.pk))
     missing = missing_contact(appeal)
     opened_by_link = request.GET.get("open", "")
+    master = appeal.final_master()
+    if master is not None:
+        done = master.state in (Status.RESOLVED, Status.CLOSED)
+        not_now = {URGE, SUPPLY} if master.state not in OPEN else set()
+        possible = [verb for verb in possible if verb not in not_now and (done or verb is not RATE)]
     # Just rated as not solved, it will be reopened automatically.
     coming_back = appeal.state is Status.RESOLVED and appeal.solved is False
     for verb in SAYS:
@@ -185,7 +190,6 @@ def _show_track(
         again = handling_actions.urge_again_at(appeal) if verb is URGE else None
         opened = is_bound or verb is turn or verb.name == opened_by_link
         forms.append({"verb": verb, "form": form, "open": opened, "again": again})
-    master = _final_master(appeal)
     context = {
         "appeal": appeal,
         "shown_version": public_version(appeal.pk),
@@ -222,14 +226,6 @@ def _is_what_they_left(appeal: Appeal, form: VerbForm) -> bool:
     given, known = form.cleaned_data, disclosure.own_record(_by_token(appeal.token))
     phone = phone_to_keep(text_cleaning.clean_line(given["phone"]))
     return phone in ("", known.phone) and given["address"] in ("", known.address)
-
-
-def _final_master(appeal: Appeal) -> Appeal | None:
-    """The appeal into which this one was merged, at the end of the chain; None if it was not."""
-    master = None
-    while appeal.state is Status.MERGED and appeal.master is not None:
-        master = appeal = appeal.master
-    return master
 
 
 @never_cache

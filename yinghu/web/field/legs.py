@@ -22,7 +22,7 @@ from yinghu.common import photos
 from yinghu.common.language import name_of, title_of
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.errands import actions as errand_actions
-from yinghu.errands import eligibility, leg_actions, offers
+from yinghu.errands import eligibility, late_work, leg_actions, offers
 from yinghu.errands.actions import SAY
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import Leg, LegKind, Offer, Proof
@@ -37,6 +37,7 @@ from yinghu.ui.forms import PhotosField
 from yinghu.ui.photo_response import photo_response
 from yinghu.ui.requests import is_part, sender_of, who
 from yinghu.ui.verb_views import VerbView, run_with_photos
+from yinghu.web.field.departed import helper_page
 from yinghu.web.field.distance import Point, metres_between, point
 
 
@@ -69,6 +70,25 @@ class BackForm(forms.Form):
         max_length=200,
         widget=forms.TextInput(attrs={"placeholder": gettext_lazy("比如：排到 35 号")}),
     )
+
+
+class ClaimForm(forms.Form):
+    """What a helper did on a leg that they have no more. `paid` is in the city's currency."""
+
+    why = SeveralLinesField(label=gettext_lazy("办了什么，东西在哪里"), required=False)
+    paid = forms.DecimalField(
+        label=gettext_lazy("垫了多少钱（元）"),
+        required=False,
+        min_value=0,
+        max_value=100_000,
+        decimal_places=2,
+    )
+    photos = PhotosField(label=gettext_lazy("照片"), required=False)
+
+    def clean_paid(self) -> int | None:
+        """In cents."""
+        paid: Decimal | None = self.cleaned_data["paid"]
+        return None if paid is None else int(paid * 100)
 
 
 class LegMessageForm(forms.Form):
@@ -128,7 +148,7 @@ def _is_turn(leg: Leg, actor: Actor) -> bool:
 SHOWN = ("errand", "appeal", "appeal__category", "area", "place", "zone")
 
 
-@staff_page("field")
+@helper_page
 def leg_page(request: HttpRequest, leg_id: int) -> HttpResponse:
     """Show one leg."""
     return _show(request, _known(request, leg_id))
@@ -153,7 +173,9 @@ def _show(
     actor, appeal = who(request), leg.appeal
     body = body_for_reader(appeal)
     holds = holds_leg(actor, leg)
-    shown = holds or may_reveal(actor, appeal)
+    # Whoever only brings goods back needs no name and no door any more.
+    serves = holds and leg.kind != LegKind.BRING_BACK
+    shown = serves or may_reveal(actor, appeal)
     course = Course(
         Leg.objects.filter(errand=leg.errand_id).select_related("holder", "giver", "place", "zone")
     )
@@ -176,23 +198,26 @@ def _show(
         "shown": shown,
         "beside": beside,
         "reads": to_take or beside or shown,
-        "what": leg.what if holds else without_numbers(leg.what),
-        "kept": leg.kept if holds else without_numbers(leg.kept),
+        "what": leg.what if serves else without_numbers(leg.what),
+        "kept": leg.kept if serves else without_numbers(leg.kept),
         "waiting": offers_waiting.filter(leg=leg, user=actor.user_id).first(),
         "may_take": to_take and bool(leg.opened_at),
         "why_not": _why_not(actor, appeal, course, leg) if to_take else "",
         "ready": course.is_ready(leg),
         "meets": _meeting(leg, actor, course),
         "meetings": _meetings_beside(leg, actor, course) if holds else [],
-        "whom": disclosure.show_to_helper(actor, leg, appeal, why_shown(leg)) if holds else None,
+        "whom": disclosure.show_to_helper(actor, leg, appeal, why_shown(leg)) if serves else None,
         "point": _point(leg, shown),
         "body": body if shown else without_numbers(body),
         "answers": [] if is_made_of_answers(appeal) else event_text.answers_of(appeal, shown),
-        "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if holds else [],
+        "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if serves else [],
         "chat": list(chat[:30])[::-1] if beside else [],
         "finish": bound if isinstance(bound, FinishForm) else FinishForm(auto_id="finish-%s"),
         "back": bound if isinstance(bound, BackForm) else BackForm(auto_id="back-%s"),
         "say": bound if isinstance(bound, LegMessageForm) else LegMessageForm(auto_id="say-%s"),
+        "claim": bound if isinstance(bound, ClaimForm) else ClaimForm(auto_id="claim-%s"),
+        "may_claim": late_work.may_claim(actor, leg),
+        "brings_back": leg.kind == LegKind.BRING_BACK,
         "needs_photo": leg.proof == Proof.PHOTO,
         "buys": leg.kind in (LegKind.BUY, LegKind.QUEUE),
         "max_photos": photos.MAX_PHOTOS,
@@ -396,6 +421,12 @@ def _finish(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | Non
     return _("这一程办完了，辛苦了")
 
 
+def _claim(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
+    why, paid = given["why"], given["paid"]
+    late_work.claim(leg.pk, actor, why=why, photos=kept, paid=paid, at=at)
+    return _("收到了，单位会看到；垫的钱照样报销")
+
+
 def _touch(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
     leg_actions.touch(leg.pk, actor)
     return _("好的，知道您在办")
@@ -413,11 +444,13 @@ LEG_STEPS: dict[str, LegStep] = {
     "finish": _finish,
     "touch": _touch,
     "say": _say,
+    "claim": _claim,
 }
 _FORMS: dict[str, type[forms.Form]] = {
     "give_back": BackForm,
     "finish": FinishForm,
     "say": LegMessageForm,
+    "claim": ClaimForm,
 }
 
 

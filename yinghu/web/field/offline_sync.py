@@ -6,6 +6,7 @@ the first request and gets the same answer.
 | answer | the phone |
 | --- | --- |
 | 200 `ok` | forgets the step: it is done, now or earlier |
+| 200 `ok`, `kept` | shows what was said of it: it came late, or its helper serves no more |
 | 200 not `ok`, `again` | keeps it: it waits for a step on another phone |
 | 200 not `ok`, or other 4xx | shows it with the reason and does not send it again |
 | 401 `login`, 409 `other` | keeps it until the user who recorded it is logged in |
@@ -32,15 +33,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from yinghu.appeals.moving import NotFound, Refused
-from yinghu.common import photos
+from yinghu.common import photos, rate_limit
 from yinghu.common.text import whole_number
-from yinghu.errands import leg_actions
+from yinghu.errands import late_work, leg_actions, offers
 from yinghu.errands.models import FieldRecord, Leg
-from yinghu.people.access import Actor, desks_of
+from yinghu.people.access import Actor
 from yinghu.people.models import User
+from yinghu.ui.departed import bare_actor, departed_helper, departure_of
 from yinghu.ui.requests import who
 from yinghu.ui.verb_views import run_with_photos
-from yinghu.web.field.legs import LEG_STEPS
+from yinghu.web.field.legs import LEG_STEPS, Kept
 
 _KEY = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", re.ASCII)
 _MS = re.compile(r"-?[0-9]{1,15}", re.ASCII)
@@ -69,13 +71,16 @@ class RecordedStep:
 
 RECORDED = ("finish", "hand_over", "give_back", "touch", "say")
 """Steps that can be recorded. Not taking: only the server knows whether a leg is still free."""
+WORK = ("finish", "hand_over")
+"""Steps that count even if their helper serves no more."""
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
 def sync_records(request: HttpRequest) -> HttpResponse:
     """GET: return the user and a CSRF token, which cached pages lack. POST: perform a step."""
-    user = request.user
+    helper = departed_helper(request)
+    user = helper or request.user
     if not isinstance(user, User):
         return _answer({"code": "login", "said": _("登录已过期，请重新登录")}, 401)
     if request.method == "GET":
@@ -85,9 +90,28 @@ def sync_records(request: HttpRequest) -> HttpResponse:
         return _answer({"code": "other", "said": words}, 409)
     try:
         record = _parse(request)
-        return _answer(_perform_once(user, who(request), record))
+        if helper is None:
+            return _answer(_perform_once(user, who(request), record))
+        if rate_limit.too_many("act", f"departed {user.pk}"):
+            raise BadRecord("busy", _("按得太频繁，过一会儿自动再发"), 503)
+        return _answer(_accept_last(helper, record))
     except Refused as bad:
         return _answer({"ok": False, "code": bad.code, "said": bad.message}, bad.status)
+
+
+def _accept_last(helper: User, record: RecordedStep) -> dict[str, Any]:
+    """Perform a step of somebody who serves no more; what it leaves in their hands goes on."""
+    departure = departure_of(helper)
+    if record.verb not in WORK:
+        return _refusal("not_allowed", _("没有发出。") + str(departure))
+    known = FieldRecord.objects.filter(user=helper, key=record.key).exists()
+    answer = _perform_once(helper, bare_actor(helper), record)
+    if not known:
+        offers.free_hands(helper.pk, departure.title.rstrip("。"))
+    if answer["ok"]:
+        said = _("收下了，记在您名下；垫的钱由单位报销，东西由单位安排交接。")
+        return {"ok": True, "kept": True, "said": f"{said}{departure}"}
+    return answer | {"said": f"{answer['said']} {departure}"}
 
 
 def _perform_once(user: User, actor: Actor, record: RecordedStep) -> dict[str, Any]:
@@ -95,8 +119,6 @@ def _perform_once(user: User, actor: Actor, record: RecordedStep) -> dict[str, A
     before = FieldRecord.objects.filter(user=user, key=record.key).first()
     if before is not None:
         return dict(before.result)
-    if "field" not in desks_of(actor):
-        return _refusal("not_allowed", _("您现在不在队里，不能办任务。请联系队长。"))
     leg = leg_actions.known(record.leg_id, actor)
     with transaction.atomic():
         # Insert first: a concurrent request with the same key waits here for the commit.
@@ -135,10 +157,37 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
             return _refusal("not_yours", _("这件事现在不归您办了，留言没有发出"))
         if refused.code == "said_already":
             return {"ok": True, "said": _("已确认，等对方也确认")}
+        if record.verb == "finish" and refused.code in _LATE and late_work.may_claim(actor, leg):
+            return _claim(leg, actor, record)
         # A step still on another phone may resolve it: not stored, the phone tries again.
         again = refused.code == "too_early"
         return _refusal(refused.code, refused.message) | ({"again": True} if again else {})
     return {"ok": True, "said": said or _("留言已发出")}
+
+
+_LATE = ("not_yours", "done", "dropped", "wrong_status")
+"""Codes with which a step is refused because the leg is not its helper's any more."""
+
+
+def _claim(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
+    """Keep the work on a leg that somebody else has now, or that was cancelled."""
+    words, paid = record.fields["words"], cents(record.fields["paid"])
+
+    def make(kept: Kept) -> str:
+        late_work.claim(leg.pk, actor, why=words, photos=kept, paid=paid, at=record.at)
+        return _("这一程已经不在您手上，不过您办的收下了，记在您名下，单位会看到；垫的钱照样报销。")
+
+    for upload in record.uploads:
+        # Read by the first try.
+        upload.seek(0)
+    try:
+        # The first try has been charged for the photos.
+        said = run_with_photos(make, record.uploads, "")
+    except Refused as refused:
+        if refused.code == "no_room":
+            raise BadRecord(refused.code, refused.message, 503) from refused
+        return _refusal(refused.code, refused.message)
+    return {"ok": True, "kept": True, "said": said}
 
 
 def _refusal(code: str, text: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from yinghu.verbs import PRIVATE
 from yinghu.web.case import case_actions
 from yinghu.web.case import views as case_views
 from yinghu.web.field import legs
+from yinghu.web.field.departed import helper_page
 from yinghu.web.field.distance import Point, about, exactly, nearest_first
 from yinghu.web.volunteers.service_hours import done_legs
 from yinghu.web.volunteers.volunteer_profile import first_steps
@@ -66,7 +67,7 @@ TAKEN = "taken"
 took the case follows."""
 
 
-@staff_page("field")
+@helper_page
 def field_page(request: HttpRequest) -> HttpResponse:
     """List what the reader has taken and what they may take."""
     actor, me = who(request), _stands_at(request)

@@ -12,15 +12,17 @@ from django.utils.translation import ngettext
 from yinghu.appeals.closing_actions import RATE, REOPEN
 from yinghu.appeals.handling_actions import SUPPLY, URGE
 from yinghu.appeals.labels import headline_of
+from yinghu.appeals.merged import RELAY
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.common.text import whole_number
 from yinghu.errands.actions import SAY
 from yinghu.errands.eligibility import may_know
 from yinghu.errands.models import Leg
 from yinghu.notifications import delivery, texts
-from yinghu.notifications.models import Delivery, Notification, Reason
+from yinghu.notifications.models import Delivery, Notification, Reason, SubjectKind
 from yinghu.notifications.read_state import mark_read
 from yinghu.people.access import Actor, desks_of, may_read_why, may_see
+from yinghu.people.models import Change
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.pagination import PAGE_SIZE, page_before, size_for
 from yinghu.ui.requests import is_part, login_of, who
@@ -61,7 +63,7 @@ def _leg_of(notice: Notification, actor: Actor) -> int | None:
 
 
 _HELPER_REASONS = (Reason.OFFERED, Reason.HELPER)
-_QUOTED = tuple(verb.name for verb in (RATE, REOPEN, SUPPLY, URGE, SAY))
+_QUOTED = tuple(verb.name for verb in (RATE, REOPEN, SUPPLY, URGE, RELAY, SAY))
 
 
 def _quote(notice: Notification) -> str:
@@ -108,6 +110,9 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     notice = get_object_or_404(own.select_related("appeal", "event"))
     mark_read(own, login_of(request).pk)
     actor = who(request)
+    if notice.subject_kind == SubjectKind.CHANGE and "volunteers" in desks_of(actor):
+        key = Change.objects.values_list("key", flat=True).get(pk=notice.subject_id or 0)
+        return redirect("volunteer_one", key)
     if notice.appeal is None:
         # A digest's cases are in one of these lists; after a change of posts there may be none.
         desks = [name for name in ("oversight", "own", "field") if name in desks_of(actor)]

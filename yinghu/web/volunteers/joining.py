@@ -27,6 +27,7 @@ from yinghu.people.models import Skill, Unit, Volunteer
 from yinghu.places.area_fields import AreaField, AreaInput
 from yinghu.places.models import Zone
 from yinghu.ui.decorators import staff_page
+from yinghu.ui.departed import remember_helper
 from yinghu.ui.qr import qr_image, qr_inline
 from yinghu.ui.requests import absolute, who
 from yinghu.web.citizen import phone_code
@@ -169,6 +170,11 @@ def log_in_by_phone(request: HttpRequest) -> HttpResponse:
 
 def _let_in(request: HttpRequest, phone: str) -> HttpResponse:
     volunteer = volunteers.of_phone(phone)
+    if volunteer is not None and volunteer.state in (State.SUSPENDED, State.LEFT):
+        told = _render_state(request, volunteer, status=403)
+        # Their phone may still have steps to send.
+        remember_helper(told, volunteer.user)
+        return told
     if volunteer is None or volunteer.state != State.ACTIVE:
         return _render_state(request, volunteer, status=403)
     if not phone_opens(volunteer.user):

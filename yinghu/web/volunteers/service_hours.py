@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from yinghu.errands.models import Leg, LegKind
+from yinghu.errands.models import TAKEN_ALONE, Leg
 from yinghu.people.models import User
 
 
@@ -30,7 +30,7 @@ class Served:
 def done_legs(users: Iterable[int], since: datetime | None = None) -> QuerySet[Leg]:
     """Legs completed by these users. Hand-overs do not count: the legs before and after them do."""
     found = Leg.objects.filter(state=Leg.State.DONE, holder__in=list(users))
-    found = found.exclude(kind=LegKind.HAND_OVER)
+    found = found.filter(kind__in=TAKEN_ALONE)
     return found.filter(done_at__gte=since) if since else found
 
 

@@ -3,7 +3,7 @@
 "use strict";
 (function () {
   var queue = window.yinghuQueue, at = document.currentScript.dataset, root = document.documentElement;
-  var head = document.querySelector("header[data-me]"), me = head ? Number(head.dataset.me) : 0;
+  var head = document.querySelector("header[data-me], [data-departed]"), me = head ? Number(head.dataset.me) : 0;
   var ready = false, state = "", sending = null, timer = 0, wait = 0, drawn = 0;
   var SIDE = 1600, FIRST = 5000, LONGEST = 300000; // pixels; ms between retries
   // Steps of a leg that are hidden while the key's step is waiting.
@@ -177,7 +177,7 @@
       refresh("/field/-/leg/" + what.leg);
     }
     if (what.say === "refused") finished = false;
-    if (what.say === "refused") refresh("/field/-/leg/" + what.leg);
+    if (what.say === "refused" || what.say === "kept") refresh("/field/-/leg/" + what.leg);
     if (what.say === "ended") { state = what.state; draw(); } else if (what.say === "changed" && !sending) draw();
   });
   window.addEventListener("online", function () {
@@ -223,11 +223,12 @@
 
   // ---- cards of recorded steps
   function card(record, here) {
-    var refused = record.state === "refused", box = made("article", "card recorded-step" + (refused ? " is-refused" : ""));
+    var refused = record.state === "refused", kept = record.state === "kept";
+    var box = made("article", "card recorded-step" + (refused ? " is-refused" : kept ? " is-kept" : ""));
     var top = made("p", "recorded-head"), photos = made("div", "photos"), fields = record.fields;
     var words = [fields.words, fields.why, fields.kept].filter(Boolean).join("\n");
-    top.append(icon(refused ? "alert-circle" : "hourglass"), made("b", "", at["verb" + record.verb]), made("time", "text-secondary", clock(record.at)));
-    top.append(made("span", "badge recorded-state", refused ? at.refused : at.toSend));
+    top.append(icon(refused ? "alert-circle" : kept ? "circle-check" : "hourglass"), made("b", "", at["verb" + record.verb]), made("time", "text-secondary", clock(record.at)));
+    top.append(made("span", "badge recorded-state", refused ? at.refused : kept ? at.keptIt : at.toSend));
     box.append(top);
     if (!here && record.title) box.append(link(record.title, "/field/-/leg/" + record.leg));
     if (record.said || refused) box.append(made("p", "recorded-why", record.said || at.unreadable));
@@ -249,7 +250,7 @@
       photos.append(image);
     });
     if (record.photos.length) box.append(photos);
-    if (refused) box.append(button("", at.seen, function () { queue.drop(record.n).then(draw); }));
+    if (refused || kept) box.append(button("", at.seen, function () { queue.drop(record.n).then(draw); }));
     else if (record.state === "again") box.append(button("", at.forget, function () { if (window.confirm(at.sure)) queue.drop(record.n).then(draw); }));
     return box;
   }
@@ -269,13 +270,15 @@
     return queue.all().then(function (found) {
       if (turn !== drawn) return;
       var mine = found.filter(function (record) { return record.me === me; }), waiting = mine.filter(queue.isWaiting);
-      var shown = mine.filter(function (record) { return record.state === "refused" || !here || record.leg === here; });
+      var shown = mine.filter(function (record) { return queue.isSettled(record) || !here || record.leg === here; });
       say(waiting, found.length - mine.length, shown.filter(function (record) { return record.state === "refused"; }).pop());
       veil(waiting);
       cards.replaceChildren.apply(cards, shown.map(function (record) { return card(record, record.leg === here); }));
       cards.hidden = !shown.length;
     });
   }
+  // Whoever serves no more keeps no pages with names and phone numbers.
+  if (head && "departed" in head.dataset && navigator.serviceWorker && navigator.serviceWorker.controller) navigator.serviceWorker.controller.postMessage({ say: "forget" });
   if (root.dataset.keptAt) document.querySelectorAll("#messages").forEach(function (part) { part.remove(); });
   if (!window.indexedDB) return;
   queue.open().then(function () {

@@ -7,7 +7,8 @@
   var channel = scope.BroadcastChannel ? new scope.BroadcastChannel("yinghu-field") : null;
 
   // ---- stored records: { n, key, leg, verb, title, fields, photos, at, me, state, code, said }
-  // `state`: "" to be sent, "again" waits for another user's step, "refused" finally refused.
+  // `state`: "" to be sent, "again" waits for another user's step, "refused" finally refused, "kept"
+  // done, but its user has to read what was said of it.
   function open() {
     if (opened) return opened;
     opened = new Promise(function (good, bad) {
@@ -71,7 +72,7 @@
     if (answer.status === 409 && answer.said && answer.said.code === "other") return "other";
     return "";
   }
-  function refuse(record, code, said, state) {
+  function settle(record, code, said, state) {
     return put(Object.assign(record, { code: code, said: said, state: state })).then(function () {
       tell({ say: state, leg: record.leg, verb: record.verb });
       return "";
@@ -91,6 +92,7 @@
     return ask({ method: "POST", body: bodyOf(record), headers: { "X-CSRFToken": round.token } }).then(function (answer) {
       var said = answer.said, stop = stops(answer);
       if (stop) return stop;
+      if (said && said.ok === true && said.kept) return settle(record, "", said.said, "kept");
       if (said && said.ok === true) {
         return drop(record.n).then(function () {
           tell({ say: "sent", leg: record.leg, verb: record.verb, said: said.said });
@@ -99,16 +101,17 @@
       }
       if (said && said.again) {
         round.held[record.leg] = true;
-        return refuse(record, said.code, said.said, "again");
+        return settle(record, said.code, said.said, "again");
       }
-      if (said && said.ok === false && answer.status < 500) return refuse(record, said.code, said.said, "refused");
-      if (answer.status === 400 || answer.status === 413) return refuse(record, "unreadable", "", "refused");
+      if (said && said.ok === false && answer.status < 500) return settle(record, said.code, said.said, "refused");
+      if (answer.status === 400 || answer.status === 413) return settle(record, "unreadable", "", "refused");
       // Server error: hold only this leg's records.
       round.held[record.leg] = round.failed = true;
       return answer.status === 500 ? "" : "failed";
     });
   }
-  function isWaiting(record) { return record.state !== "refused"; }
+  function isSettled(record) { return record.state === "refused" || record.state === "kept"; }
+  function isWaiting(record) { return !isSettled(record); }
   function next(round) {
     return all().then(function (found) {
       var mine = found.filter(function (record) { return isWaiting(record) && record.me === round.me; });
@@ -142,7 +145,7 @@
     });
   }
   scope.yinghuQueue = {
-    open: open, add: add, all: all, drop: drop, send: send, isWaiting: isWaiting,
+    open: open, add: add, all: all, drop: drop, send: send, isWaiting: isWaiting, isSettled: isSettled,
     listen: function (listener) { listeners.push(listener); }
   };
 })(self);
