@@ -1,9 +1,9 @@
-// Citizens' pages: drafts, sending over a bad network, photo resizing, position.
+// Citizens' pages: drafts, sending over a bad network, photos, position.
 // Every page works without this file.
 "use strict";
 (function () {
   var says = document.getElementById("says").dataset;
-  var TWO_DAYS = 2 * 86400e3, MAX_SIDE = 1600, QUALITY = 0.82, MAX_BYTES = 12 * 1024 * 1024, STALL = 60000;
+  var TWO_DAYS = 2 * 86400e3, STALL = 60000;
   function all(selector, root) { return Array.from((root || document).querySelectorAll(selector)); }
   function on(selector, act) {
     document.addEventListener("click", function (event) {
@@ -191,65 +191,11 @@
   document.addEventListener("htmx:beforeRequest", withoutQuestions);
   document.addEventListener("htmx:sendError", withoutQuestions);
 
-  // --- Photos: resized for slow networks; each can be removed.
+  // --- Photos: resized for slow networks (`shrink.js`); each can be removed.
   var chosen = new WeakMap(), shrinking = 0;
   function picturesOf(form) {
     var input = form.querySelector("input[type=file]");
     return input ? chosen.get(input) || Array.from(input.files) : [];
-  }
-  // What the server takes, by the first bytes: names and types of files are often wrong.
-  var KINDS = [["jpeg", /^\xff\xd8\xff/], ["png", /^\x89PNG/], ["gif", /^GIF8/], ["webp", /^RIFF[^]{4}WEBP/],
-    ["heif", /^[^]{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)/]];
-  function kindOf(file) {
-    return new Promise(function (resolve) {
-      var reader = new FileReader();
-      reader.onerror = function () { resolve(""); };
-      reader.onload = function () {
-        var head = String.fromCharCode.apply(null, new Uint8Array(reader.result));
-        var found = KINDS.filter(function (pair) { return pair[1].test(head); })[0];
-        resolve(found ? found[0] : "");
-      };
-      reader.readAsArrayBuffer(file.slice(0, 16));
-    });
-  }
-  // Resolves to the file to send, or to the reason (a key of `says`) why it cannot be taken.
-  function shrink(file) {
-    return kindOf(file).then(function (kind) {
-      return resized(file, kind).then(function (small) {
-        return typeof small !== "string" && small.size > MAX_BYTES ? "photoBig" : small;
-      });
-    });
-  }
-  function resized(file, kind) {
-    // Browsers that ignore image orientation would produce rotated photos.
-    var turns = window.CSS && CSS.supports && CSS.supports("image-orientation", "from-image");
-    if (kind && (!turns || kind === "gif")) return Promise.resolve(file);
-    return new Promise(function (resolve) {
-      var image = new Image(), url = URL.createObjectURL(file);
-      function done(result) { URL.revokeObjectURL(url); resolve(result); }
-      // Few browsers open HEIF, but the server does. Every browser opens the other kinds.
-      image.onerror = function () { done(kind === "heif" ? file : kind ? "photoBroken" : "notPhoto"); };
-      image.onload = function () {
-        var share = Math.min(1, MAX_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
-        // Another kind that this browser opens becomes a JPEG, whatever its size.
-        if (kind && share === 1 && file.size < 400000) { done(file); return; }
-        try {
-          var canvas = document.createElement("canvas"), pen;
-          canvas.width = Math.max(1, Math.round(image.naturalWidth * share));
-          canvas.height = Math.max(1, Math.round(image.naturalHeight * share));
-          pen = canvas.getContext("2d");
-          pen.fillStyle = "#fff";
-          pen.fillRect(0, 0, canvas.width, canvas.height);
-          pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-          canvas.toBlob(function (blob) {
-            if (kind && (!blob || blob.size >= file.size)) { done(file); return; }
-            if (!blob) { done("notPhoto"); return; }
-            done(new File([blob], file.name.replace(/\.[^.]*$/, "") + ".jpg", { type: "image/jpeg" }));
-          }, "image/jpeg", QUALITY);
-        } catch (e) { done(kind ? file : "notPhoto"); }
-      };
-      image.src = url;
-    });
   }
   function put(input, files) {
     chosen.set(input, files);
@@ -315,7 +261,7 @@
     // One after another, to save memory on small phones.
     added.reduce(function (line, file) {
       return line.then(function (ready) {
-        return shrink(file).then(function (small) {
+        return window.yinghuShrink(file).then(function (small) {
           done += 1;
           progress(done / added.length);
           if (typeof small !== "string") return ready.concat(small);
