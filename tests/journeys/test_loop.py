@@ -95,7 +95,7 @@ def test_appeal_goes_through_whole_loop(live: Live, live_city: Cast, open_page: 
     assert "王小明" not in volunteer.content()
     fits(volunteer)
     volunteer.get_by_text("我来办").click()
-    expect(volunteer.locator(".person")).to_contain_text("+8613812345678")
+    expect(volunteer.locator(".person")).to_contain_text("13812345678")
     expect(volunteer.locator(".person")).to_contain_text("3号楼2单元501")
     expect(citizen.locator("h1")).to_have_text("正在办理")
     volunteer.fill("#report-words", "正在中心医院排队")

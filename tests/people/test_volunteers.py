@@ -118,7 +118,7 @@ def test_suspension_ends_access_and_resuming_restores_posts(
     client.force_login(one.user)
     assert client.get("/field").status_code == 200
     volunteers.suspend(one, head(), "没有按时到")
-    assert client.get("/field").status_code == 302
+    assert client.get("/field").status_code == 403
     assert not Session.objects.filter(pk=client.cookies["yinghu_session"].value).exists()
     assert not actor_of(one.user).is_staff
     one.refresh_from_db()

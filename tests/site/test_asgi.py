@@ -99,6 +99,17 @@ def test_every_door_has_an_application_and_a_lifespan() -> None:
         assert callable(module.lifespan)
 
 
+def test_pages_are_compressed(live: Live) -> None:
+    plain, packed = ask(live, "/file"), ask(live, "/file", Accept_Encoding="gzip")
+    assert "content-encoding" not in plain[1]
+    assert packed[1]["content-encoding"] == "gzip"
+    assert "accept-encoding" in packed[1]["vary"].lower()
+    assert len(packed[2]) < len(plain[2]) / 2
+    assert "提交" in gzip.decompress(packed[2]).decode()
+    # A page is sent whole, and its length is that of what is sent.
+    assert int(packed[1]["content-length"]) == len(packed[2])
+
+
 def test_static_files_are_compressed_and_revalidated(live: Live) -> None:
     plain = ask(live, "/static/vendor/tabler.css")
     packed = ask(live, "/static/vendor/tabler.css", Accept_Encoding="gzip, br")

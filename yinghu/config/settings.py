@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "yinghu.site.methods.MethodMiddleware",
     # Before all others, so that the API answers with a problem document whatever fails behind it.
     "yinghu.api.app.always_problems",
+    "yinghu.site.compression.CompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -39,6 +39,8 @@ def styleguide_page(request: HttpRequest) -> HttpResponse:
     appeal = _appeal()
     wrong = FilingForm({"words": "", "phone": "12"})
     wrong.is_valid()
+    wrong.add_error("words", _("请写几个字，说说您需要什么"))
+    wrong.add_error("phone", _("这个号码打不通，请核对；也可以不留"))
     context = {
         "statuses": [status.value for status in Status],
         "urgencies": [level.value for level in Urgency],

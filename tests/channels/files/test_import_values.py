@@ -87,4 +87,4 @@ def test_no_file_names_a_channel_of_ours(own_city: City, tmp_path: Path) -> None
             assert ran.code == 2
             assert "whistle" not in ran.err.replace(f"“{channel}”", "")
     assert not Appeal.objects.exists()
-    assert set(CHANNELS) - set(channels_of(Door.FILE)) == {"web", "api", "whistle"}
+    assert set(CHANNELS) - set(channels_of(Door.FILE)) == {"web", "api", "patrol", "whistle"}

@@ -209,7 +209,7 @@ def test_suspended_and_former_volunteers_cannot_log_in(browse: Browse, city: Cas
     assert prove(client, "/volunteer").status_code == 302
     assert client.get("/field").status_code == 200
     volunteers.suspend(one, head(), "没有按时到")
-    assert client.get("/field").status_code == 302
+    assert client.get("/field").status_code == 403
     said = prove(browse(), "/volunteer")
     assert said.status_code == 403
     assert "没有按时到" in text_of(said)

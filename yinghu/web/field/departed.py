@@ -31,7 +31,7 @@ def helper_page(view: View[P]) -> View[P]:
     """Restrict a page to people with field work; those who serve no more are told why."""
     guarded = staff_page("field")(view)
 
-    @wraps(view)
+    @wraps(guarded)
     def told(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.method == "GET" and "HX-Request" not in request.headers:
             helper = departed_helper(request)

@@ -253,11 +253,12 @@ def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str
     possible = verbs.available(appeal, actor)
     opened = bound.verb if bound else case_actions.first_at(appeal.state)
     known = Known(appeal.unit_id)
-    silent = [name_of(each) for each in silent_helpers([appeal.pk])]
+    silent = silent_helpers([appeal.pk]) if RESOLVE in possible else ()
+    names = [name_of(each) for each in silent]
     acts = []
     for verb in (each for each in _ACTS if each in possible):
         form = bound if bound is not None and bound.verb is verb else VerbForm(verb, known)
-        form.ask_about_helpers(silent)
+        form.ask_about_helpers(names)
         acts.append({"verb": verb, "form": form, "open": verb is opened, "danger": verb is RELEASE})
     return acts
 
