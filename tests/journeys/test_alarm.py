@@ -12,10 +12,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser_logins import log_in
-from tests.cast import Cast
+from tests.cast import Cast, file_one
 from tests.conftest import DESK, PHONE
 from tests.oversight.alarms import FIRE
 from yinghu.appeals.models import Appeal
+from yinghu.oversight import alarm_actions
 
 pytestmark = pytest.mark.browser
 
@@ -52,6 +53,16 @@ def test_danger_is_called_in_filed_seen_and_judged(
     # A browser plays sounds once something was pressed.
     clerk.keyboard.press("Escape")
     expect(clerk.locator("#alarms[data-sounded]")).to_have_count(1)
+    expect(clerk.locator("#alarm-said")).to_contain_text("有新的警报")
+
+    # Quiet is for the alarms that one has heard: the next one sounds.
+    sound = clerk.locator("[data-alarm-sound]")
+    sound.click()
+    expect(sound).to_have_attribute("title", "已静音，按一下恢复声音")
+    other = file_one("二楼有人被高压电打到，倒在地上叫不醒")
+    expect(clerk.locator("#alarms-all")).to_contain_text("2")
+    expect(sound).to_have_attribute("title", "静音十分钟")
+    alarm_actions.dismiss_alarm(other.pk, live_city.clerk)
 
     commander.click("#alarms form button")
     expect(commander.locator(".alarm-panel")).to_contain_text("在看")

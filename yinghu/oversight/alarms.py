@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from yinghu.appeals.models import Appeal, Clock, Event
 from yinghu.appeals.states import ClockKind
@@ -36,6 +36,12 @@ def alarmed_cases(actor: Actor) -> QuerySet[Appeal]:
     of_case = Clock.objects.filter(appeal=OuterRef("pk"), kind=ClockKind.ALARM, stopped_at=None)
     found = Appeal.objects.filter(at_desk_q(actor), alarmed=True)
     return found.annotate(unseen=Exists(of_case)).order_by("-unseen", "id")
+
+
+def newest_unseen(found: QuerySet[Appeal]) -> int:
+    """Return a number that grows with each alarm of these that nobody looks at; 0 for none."""
+    running = Clock.objects.filter(appeal__in=found.values("pk"), kind=ClockKind.ALARM)
+    return running.filter(stopped_at=None).aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def read_alarms(found: Iterable[Appeal]) -> list[OpenAlarm]:

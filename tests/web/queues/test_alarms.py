@@ -99,8 +99,8 @@ def test_pages_without_alarms_need_no_further_query(browse: Browse, city: Cast) 
     look(file_one(FIRE))
     with CaptureQueriesContext(connection) as one:
         client.get("/board")
-    # Cases, clocks and events of the lane.
-    assert len(one) - len(none) == 3
+    # Cases, clocks and events of the lane, and which alarm is the newest.
+    assert len(one) - len(none) == 4
 
 
 def test_unit_raises_an_alarm_from_its_case(browse: Browse, city: Cast) -> None:

@@ -363,8 +363,8 @@ def desks(context: template.Context) -> list[dict[str, Any]]:
 
 @register.simple_tag(takes_context=True)
 def alarm_lane(context: template.Context) -> dict[str, Any] | None:
-    """Return the lane: the first `alarms`, the `count` of all and how many `more` there are; None
-    for those who are not told of alarms.
+    """Return the lane: the first `alarms`, the `count` of all, how many `more` there are and the
+    `newest` that nobody looks at; None for those who are not told of alarms.
     """
     request: HttpRequest | None = context.get("request")
     if not desks(context) or request is None:
@@ -373,11 +373,18 @@ def alarm_lane(context: template.Context) -> dict[str, Any] | None:
     if not header.sees_alarms:
         return None
     is_all = context.get("desk") == "alarms"
-    found = alarms.alarmed_cases(requests.who(request)).select_related("area", "place")
-    found = found.defer("area__outline")[: ALARMS_ON_PAGE if is_all else ALARMS_SHOWN]
-    shown = alarms.read_alarms(found) if header.alarms else []
-    more = max(0, header.alarms - len(shown))
-    return {"alarms": shown, "count": header.alarms, "more": more, "is_all": is_all}
+    if not header.alarms:
+        return {"alarms": [], "count": 0, "more": 0, "newest": 0, "is_all": is_all}
+    found = alarms.alarmed_cases(requests.who(request))
+    rows = found.select_related("area", "place").defer("area__outline")
+    shown = alarms.read_alarms(rows[: ALARMS_ON_PAGE if is_all else ALARMS_SHOWN])
+    return {
+        "alarms": shown,
+        "count": header.alarms,
+        "more": max(0, header.alarms - len(shown)),
+        "newest": alarms.newest_unseen(found),
+        "is_all": is_all,
+    }
 
 
 @register.simple_tag(takes_context=True)

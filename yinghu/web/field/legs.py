@@ -27,8 +27,9 @@ from yinghu.errands.actions import SAY
 from yinghu.errands.leg_sequence import Course
 from yinghu.errands.models import Leg, LegKind, Offer, Proof
 from yinghu.errands.receipts import photo_of_leg
+from yinghu.oversight import alarm_actions
 from yinghu.people import disclosure
-from yinghu.people.access import Actor, holds_leg, may_read_why, may_reveal
+from yinghu.people.access import Actor, helper_of, holds_leg, may_read_why, may_reveal
 from yinghu.people.models import Volunteer
 from yinghu.ui import event_text
 from yinghu.ui.decorators import staff_action, staff_page
@@ -89,6 +90,12 @@ class ClaimForm(forms.Form):
         """In cents."""
         paid: Decimal | None = self.cleaned_data["paid"]
         return None if paid is None else int(paid * 100)
+
+
+class AlarmForm(forms.Form):
+    """What danger a helper saw or heard."""
+
+    why = SeveralLinesField(label=gettext_lazy("看到或听到什么（诉求人看不到）"))
 
 
 class LegMessageForm(forms.Form):
@@ -213,6 +220,7 @@ def _show(
         "photos": list(appeal.attachments.filter(event=None).order_by("pk")) if serves else [],
         "chat": list(chat[:30])[::-1] if beside else [],
         "finish": bound if isinstance(bound, FinishForm) else FinishForm(auto_id="finish-%s"),
+        "alarm": bound if isinstance(bound, AlarmForm) else AlarmForm(auto_id="alarm-%s"),
         "back": bound if isinstance(bound, BackForm) else BackForm(auto_id="back-%s"),
         "say": bound if isinstance(bound, LegMessageForm) else LegMessageForm(auto_id="say-%s"),
         "claim": bound if isinstance(bound, ClaimForm) else ClaimForm(auto_id="claim-%s"),
@@ -394,6 +402,7 @@ def _take_leg(request: HttpRequest, leg_id: int) -> HttpResponse:
 
 Given = Mapping[str, Any]
 Kept = tuple[photos.StoredPhoto, ...]
+ALARM_RINGS = gettext_lazy("警报已经响了，各工作台马上会看。还没打急救电话的，请现在就打")
 LegStep = Callable[[Leg, Actor, Given, Kept, datetime | None], str]
 """Does a step of a leg with the values of its form (`paid` in cents) and stored photos; returns the
 message for its helper. The moment is when a phone recorded the step, None for now.
@@ -432,6 +441,13 @@ def _touch(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None
     return _("好的，知道您在办")
 
 
+def _alarm(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
+    if not holds_leg(actor, leg):
+        raise moving.Conflict("not_yours", _("这一程现在不在您手上"))
+    alarm_actions.alarm(leg.appeal_id, helper_of(actor, leg.appeal_id), why=given["why"])
+    return str(ALARM_RINGS)
+
+
 def _say(leg: Leg, actor: Actor, given: Given, kept: Kept, at: datetime | None) -> str:
     errand_actions.say(leg.appeal_id, actor, why=given["words"])
     return ""
@@ -445,12 +461,14 @@ LEG_STEPS: dict[str, LegStep] = {
     "touch": _touch,
     "say": _say,
     "claim": _claim,
+    "alarm": _alarm,
 }
 _FORMS: dict[str, type[forms.Form]] = {
     "give_back": BackForm,
     "finish": FinishForm,
     "say": LegMessageForm,
     "claim": ClaimForm,
+    "alarm": AlarmForm,
 }
 
 

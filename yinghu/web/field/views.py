@@ -25,6 +25,7 @@ from yinghu.common.privacy.masking import without_numbers
 from yinghu.common.text import whole_number
 from yinghu.errands import eligibility, shopping_list
 from yinghu.errands.models import Offer
+from yinghu.oversight.alarm_actions import ALARM
 from yinghu.people import disclosure
 from yinghu.people.access import Actor, may_reveal, relations
 from yinghu.places import locate
@@ -51,6 +52,7 @@ _ACTS = {
     REPORT: gettext_lazy("进展已发给诉求人"),
     RESOLVE: gettext_lazy("已办结，辛苦了"),
     RELEASE: gettext_lazy("已放回，别人可以接单"),
+    ALARM: legs.ALARM_RINGS,
 }
 """Verbs of the field page in the order shown, with their success messages; all others are desk
 work."""
@@ -259,7 +261,8 @@ def _acts(appeal: Appeal, actor: Actor, bound: VerbForm | None) -> list[dict[str
     for verb in (each for each in _ACTS if each in possible):
         form = bound if bound is not None and bound.verb is verb else VerbForm(verb, known)
         form.ask_about_helpers(names)
-        acts.append({"verb": verb, "form": form, "open": verb is opened, "danger": verb is RELEASE})
+        danger = verb in (RELEASE, ALARM)
+        acts.append({"verb": verb, "form": form, "open": verb is opened, "danger": danger})
     return acts
 
 
@@ -288,7 +291,7 @@ def task_act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         raise Http404
     form = VerbForm(row, Known(appeal.unit_id), request.POST, request.FILES)
     said = str(_ACTS[row])
-    there = ("task", appeal.number) if row in (ACCEPT, REPORT) else ("field",)
+    there = ("task", appeal.number) if row in (ACCEPT, REPORT, ALARM) else ("field",)
 
     def act() -> str:
         perform(appeal.pk, actor, form, version_of(request), sender=sender_of(request))

@@ -5,15 +5,19 @@
   var FRESH = 1000; // ms for which what has just come or changed cannot be pressed
   var SIGN = "🔴 ", audio = null, lane = document.getElementById("alarms"), fresh = 0;
   if (!lane) return;
+  var said = document.getElementById("alarm-said"), told = newest();
   var before = cases();
   function unseen() { return lane.querySelectorAll("[data-alarm]").length; }
-  function mutedUntil() {
-    try { return Number(localStorage.getItem("yinghu-alarm-quiet")) || 0; } catch (none) { return 0; }
+  // Grows with each alarm that nobody looks at yet.
+  function newest() { var some = lane.querySelector("[data-newest]"); return some ? Number(some.dataset.newest) : 0; }
+  // Until when it is quiet, and which alarm was the newest then: a later one sounds.
+  function quiet() {
+    try { return (localStorage.getItem("yinghu-alarm-quiet") || "").split(" ").map(Number); } catch (none) { return []; }
   }
   function mute(until) {
-    try { localStorage.setItem("yinghu-alarm-quiet", String(until)); } catch (none) { /* not kept */ }
+    try { localStorage.setItem("yinghu-alarm-quiet", until + " " + newest()); } catch (none) { /* not kept */ }
   }
-  function isMuted() { return Date.now() < mutedUntil(); }
+  function isMuted() { var kept = quiet(); return Date.now() < kept[0] && newest() <= kept[1]; }
   function isBlocked() { return !audio || audio.state !== "running"; }
   // Browsers allow sound only after something on the page was pressed.
   function unlock() {
@@ -64,8 +68,14 @@
     show();
     sound();
   });
+  // Screen readers hear of each new alarm once, and not of the button's words nor of passing minutes.
+  function announce() {
+    var what = lane.querySelector("#alarms-all") ? null : lane.querySelector("[data-alarm] .alarm-what");
+    if (newest() > told) said.textContent = said.dataset.said + (what ? " " + what.textContent.trim() : "");
+    told = Math.max(told, newest());
+  }
   document.addEventListener("htmx:afterSwap", function (event) {
-    if (event.target === lane) { settle(); show(); sound(); }
+    if (event.target === lane) { settle(); show(); sound(); announce(); }
   });
   setInterval(function () { show(); sound(); }, EVERY);
   unlock();
