@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone, translation
 from playwright.sync_api import Page, expect
 
+from tests.browser_checks import no_violations
 from tests.browser_logins import log_in
 from tests.cast import Cast, taken_milk
 from tests.conftest import DESK
@@ -63,3 +64,18 @@ def test_clocks_and_times_update_while_a_page_is_open(
         late = "#clock-exclamation" if look == "red" else "#clock"
         expect(clock.locator("use")).to_have_attribute("href", re.compile(f"{late}$"))
         expect(filed).to_have_text(ago)
+
+
+def test_clock_that_is_nearly_due_can_be_read(
+    live: Live, live_city: Cast, open_page: Callable[..., Page]
+) -> None:
+    """In a browser, because the contrast is that of the final colours."""
+    appeal = taken_milk(live_city)
+    due = timezone.now() + timedelta(minutes=30)
+    Clock.objects.filter(appeal=appeal, stopped_at=None).update(due_at=due)
+    page = log_in(open_page(DESK), "milk-handler")
+    page.goto(f"/desk/case/{appeal.number}")
+    expect(page.locator(".case-clocks .clock.text-orange").first).to_be_visible()
+    no_violations(page)
+    page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
+    no_violations(page)
