@@ -166,6 +166,8 @@ def test_header_on_which_the_decoder_dies_costs_as_much_as_the_largest_photo(
     settings.RATE_LIMITS = {"pixels": (60, 3600.0)}
     monkeypatch.setattr(photos, "CPU_SECONDS", 1)
     monkeypatch.setattr(rate_limit, "buckets", rate_limit.Buckets())
+    # So long that reading it takes more than a second of any processor.
+    monkeypatch.setattr(photos, "MAX_UPLOAD_BYTES", 6 * photos.MAX_UPLOAD_BYTES)
     endless = stuffed(PLAIN_GIF, GIF_HEAD, b"!\xfe\1a\0")
     with pytest.raises(photos.BadPhoto, match="不是能打开的照片"):
         photos.store(endless, "one")

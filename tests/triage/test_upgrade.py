@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_traditional_words_are_indexed_anew_and_bands_added(city: Cast) -> None:
-    appeal = file_one("社區裡沒有嬰兒奶粉")
+    appeal = file_one("社區裡沒有嬰兒奶粉", category="medicine", answers={"medicine": "降压药"})
     with connection.cursor() as cursor:
         # As it was: the characters as written, and no bands.
         cursor.execute(
@@ -34,4 +34,5 @@ def test_traditional_words_are_indexed_anew_and_bands_added(city: Cast) -> None:
     upgrade = import_module("yinghu.triage.migrations.0004_folded_words")
     upgrade.index_anew(None, SimpleNamespace(connection=connection))
     assert found("社区里没有婴儿") == found("社區裡沒有嬰兒") == [appeal]
+    assert found("降压药") == [appeal]
     assert Words.objects.get(appeal=appeal).bands == bands_of(appeal.body)

@@ -156,18 +156,20 @@ def _decode(data: bytes, sender: str) -> bytes:
             except OSError as error:
                 raise _no_room("the photo decoder does not run") from error
         ours.settimeout(_TIMEOUT)
-        try:
-            ours.sendall(struct.pack(">I", len(data)) + data)
-            with ours.makefile("rb") as answer:
+        with ours.makefile("rb") as answer:
+            # What the decoder dies on costs as much as the largest photo, also while it is sent.
+            pixels = MAX_PIXELS
+            with contextlib.suppress(OSError):
+                ours.sendall(struct.pack(">I", len(data)) + data)
                 head = answer.read(4)
-                # A header on which the decoder dies costs as much as the largest photo.
                 pixels = int.from_bytes(head) if len(head) == 4 else MAX_PIXELS
-                _charge(sender, pixels // 10**6)
+            _charge(sender, pixels // 10**6)
+            try:
                 if pixels:
                     ours.sendall(b"\0")
                 return answer.read(MAX_UPLOAD_BYTES)
-        except OSError:
-            return b""
+            except OSError:
+                return b""
 
 
 def _decoder() -> socket.socket:

@@ -112,6 +112,18 @@ def taken_at(actor: Actor, leg: Leg) -> datetime | None:
     return None
 
 
+def lost_at(actor: Actor, leg: Leg, since: datetime) -> Event | None:
+    """Return the event by which the actor lost the leg that they took at `since`."""
+    ended = Event.objects.filter(appeal=leg.appeal_id, verb__in=("give_back", "drop"))
+    for event in ended.filter(at__gte=since).order_by("seq"):
+        facts = event.facts
+        # Legs that go along are given back with the one that the event names.
+        along = event.user_id in (None, actor.user_id) and facts.get("errand") == leg.errand_id
+        if event.verb == "drop" or along:
+            return event
+    return None
+
+
 def serves_no_more(user_id: int | None) -> bool:
     """Has this person no post any more by which they could help?"""
     return not active_posts().filter(user=user_id, role__in=UNIT_ROLES).exists()
@@ -124,6 +136,8 @@ def check_may_take(
     check_fit(actor, appeal, legs, volunteer)
     most = most_held(actor, volunteer, appeal.unit_id)
     held = Leg.objects.filter(holder=actor.user_id, state=Leg.State.TAKEN)
+    # Goods that the unit has not fetched keep nobody from helping.
+    held = held.exclude(kind=LegKind.BRING_BACK)
     # Legs of the same errand count as one.
     if most and held.values("errand").distinct().count() >= most:
         raise Conflict("full", _("您手上已经有 %d 件，先办完一件再接") % most)

@@ -91,6 +91,9 @@ def _resolve(appeal: Appeal) -> None:
         return
     reopened = appeal.events.filter(verb=REOPEN.name).aggregate(last=Max("seq"))["last"] or 0
     finished = appeal.events.filter(verb=FINISH.name, seq__gt=reopened)
+    if finished.filter(facts__late=True).exists():
+        # Done by somebody who serves no more: the unit looks at it first.
+        return
     errands = set(finished.values_list("facts__errand", flat=True))
     if not errands or Leg.objects.filter(errand__in=errands, state=Leg.State.DROPPED).exists():
         return

@@ -5,7 +5,7 @@ may be withdrawn while they stand at the till. Their work and their money count 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -35,6 +35,9 @@ from yinghu.errands.leg_actions import check_money, known, plausible_time
 from yinghu.errands.leg_sequence import Course, titled
 from yinghu.errands.models import PURCHASES, Leg, LegKind
 from yinghu.people.access import Actor, helper_of, holds_leg
+
+LATEST = timedelta(days=30)
+"""After losing a leg, when work on it can be reported."""
 
 
 def _claim_detail(event: Event) -> str:
@@ -82,8 +85,8 @@ def claim(
 
     def change(appeal: Appeal) -> dict[str, Any]:
         course = Course(fetch(Leg, "WHERE errand_id = %s", leg.errand_id))
-        mine, since, now = course[leg.n], eligibility.taken_at(actor, leg), timezone.now()
-        _check_claim(mine, since, actor)
+        mine, now = course[leg.n], timezone.now()
+        since, lost = _check_claim(mine, actor)
         if not (text_cleaning.clean_words(why) or photos or paid):
             raise Refused("missing", _("请写办了什么，或者垫了多少钱"), "why")
         if paid is not None:
@@ -97,10 +100,10 @@ def claim(
             place_id=mine.place_id,
             area_id=mine.area_id,
             taken_at=since,
-            done_at=plausible_time(at, since),
+            done_at=_end_of_work(actor, since, lost, at),
             paid=paid,
         )
-        done.minutes = hours.minutes(done, since) if since else 0
+        done.minutes = hours.minutes(done, since)
         if mine.kind in PURCHASES:
             course.add_bring_back(mine, actor.user_id, now)
         course.save()
@@ -117,13 +120,26 @@ def claim(
 def may_claim(actor: Actor, leg: Leg) -> bool:
     """May the actor report late what they did on this leg?"""
     try:
-        _check_claim(leg, eligibility.taken_at(actor, leg), actor)
+        _check_claim(leg, actor)
     except Refused:
         return False
     return True
 
 
-def _check_claim(leg: Leg, since: datetime | None, actor: Actor) -> None:
+def _end_of_work(
+    actor: Actor, since: datetime, lost: Event | None, at: datetime | None
+) -> datetime:
+    """When the work on a lost leg ended: when a phone says, who gave it back has done so before."""
+    if lost is None:
+        return plausible_time(at, since)
+    if at is None or lost.user_id == actor.user_id:
+        return lost.at
+    return plausible_time(at, since)
+
+
+def _check_claim(leg: Leg, actor: Actor) -> tuple[datetime, Event | None]:
+    """Return when the actor took the leg, and the event by which they lost it."""
+    since = eligibility.taken_at(actor, leg)
     if since is None:
         raise Forbidden("not_yours", _("这一程没有在您手上过"))
     if holds_leg(actor, leg):
@@ -133,6 +149,10 @@ def _check_claim(leg: Leg, since: datetime | None, actor: Actor) -> None:
     before = Event.objects.filter(appeal=leg.appeal_id, verb=CLAIM.name, user=actor.user_id)
     if before.filter(facts__errand=leg.errand_id, facts__leg=leg.n).exists():
         raise Conflict("claimed_already", _("您已经补报过这一程"))
+    lost = eligibility.lost_at(actor, leg, since)
+    if lost is not None and timezone.now() > lost.at + LATEST:
+        raise Conflict("too_late", _("时间太久了，不能再补报；请直接联系单位"))
+    return since, lost
 
 
 COLLECT_GOODS = Verb(

@@ -172,15 +172,22 @@ def release_leg(leg: Leg, seen_active_at: datetime | None, *, why: str) -> Event
     return _move_leg(GIVE_BACK, leg, SYSTEM, step, why=why)
 
 
-def _restore(course: Course, leg: Leg, actor: Actor, now: datetime) -> None:
+def _restore(
+    course: Course, leg: Leg, actor: Actor, now: datetime, done_at: datetime | None
+) -> None:
     """Give a leg that was released and is still open back to its helper, whose work arrives late.
 
-    Does nothing if somebody else has it, or if the actor never had it.
+    Does nothing if somebody else has it, if the actor never had it, or if they say that they did it
+    (`done_at`) after they had lost it.
     """
     if leg.state != Leg.State.OPEN or leg.kind == LegKind.HAND_OVER:
         return
     had = [(each, eligibility.taken_at(actor, each)) for each in course.along(leg)]
-    if had[0][1] is None:
+    taken = had[0][1]
+    if taken is None:
+        return
+    lost = eligibility.lost_at(actor, leg, taken)
+    if done_at is not None and lost is not None and done_at > lost.at:
         return
     again = [(each, since) for each, since in had if since is not None]
     _close_offers([each for each, _since in again], actor)
@@ -233,10 +240,12 @@ def hand_over(leg_id: int, actor: Actor, *, at: datetime | None = None) -> Event
     """
 
     def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
-        if at is not None and mine.kind == LegKind.HAND_OVER and mine.state == Leg.State.OPEN:
+        gives = mine.giver_id == actor.user_id
+        late = at is not None and mine.kind == LegKind.HAND_OVER and not gives
+        if late and mine.state == Leg.State.OPEN:
             for each in course.following(mine):
-                _restore(course, each, actor, now)
-        gives, receives = mine.giver_id == actor.user_id, mine.holder_id == actor.user_id
+                _restore(course, each, actor, now, None)
+        receives = mine.holder_id == actor.user_id
         if mine.kind != LegKind.HAND_OVER or not (gives or receives):
             raise Forbidden("not_yours", _("这次交接不是您的，不能替别人确认"))
         if mine.state != Leg.State.OPEN:
@@ -300,12 +309,14 @@ def finish(
 ) -> Event:
     """Mark a leg as done, with its proof; `paid` in cents, `at` as an offline phone reported it.
 
-    With `at`, a leg that was released meanwhile, and that nobody has taken, counts as theirs.
+    With `at`, a leg that was released meanwhile, and that nobody has taken, counts as theirs. Words
+    of somebody who serves no more are for the unit alone.
     """
+    serves = at is None or not eligibility.serves_no_more(actor.user_id)
 
     def step(_appeal: Appeal, course: Course, mine: Leg, now: datetime) -> dict[str, Any]:
         if at is not None:
-            _restore(course, mine, actor, now)
+            _restore(course, mine, actor, now, None if serves else at)
         _check_held(mine, actor)
         if not course.is_ready(mine):
             raise Conflict("too_early", _("前面的一程还没有办完，轮不到这一程"))
@@ -322,10 +333,12 @@ def finish(
         mine.state, mine.next_at = Leg.State.DONE, None
         course.touch(actor.user_id, now)
         spent = {} if paid is None else {"paid": paid}
-        return spent | {"minutes": mine.minutes, "told": course.whom_next(mine)}
+        late = {} if serves else {"late": True}
+        return spent | late | {"minutes": mine.minutes, "told": course.whom_next(mine)}
 
     leg = known(leg_id, actor) if at is not None else _get_held_leg(leg_id, actor)
-    return _move_leg(FINISH, leg, actor, step, words=words, photos=photos)
+    said = {"words": words} if serves else {"why": words}
+    return _move_leg(FINISH, leg, actor, step, photos=photos, **said)
 
 
 def check_money(paid: int) -> None:

@@ -64,13 +64,16 @@ def _after_change(volunteer: Volunteer, by: User) -> None:
 
 
 def has_in_hand(user: User) -> bool:
-    """Does this person hold a leg that is not done, or goods to hand over?"""
+    """Does this person hold a leg that is not done, or goods to hand over?
+
+    Not goods that the unit has to fetch.
+    """
     gives = Q(giver=user, state=Leg.State.OPEN, kind=LegKind.HAND_OVER, given_at=None)
     legs = Leg.objects.filter(
         Q(state=Leg.State.TAKEN, holder=user) | gives & Q(ready_at__lte=Now())
     )
     cases = Appeal.objects.filter(holder=user, status__in=(Status.HANDLING, Status.WAITING))
-    return legs.exists() or cases.exists()
+    return legs.exclude(kind=LegKind.BRING_BACK).exists() or cases.exists()
 
 
 def free_hands(user: User, why: str, *, legs: bool = True) -> None:

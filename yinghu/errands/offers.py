@@ -76,7 +76,8 @@ WHERE v.state = 'active' AND {where}
                 WHERE starts_with(%(area)s, served) OR starts_with(%(home)s, served)) END
         AND (squad.most_held = 0 OR squad.most_held > (
             SELECT count(DISTINCT held.errand_id) FROM errands_leg AS held
-            WHERE held.holder_id = v.user_id AND held.state = 'taken'))
+            WHERE held.holder_id = v.user_id AND held.state = 'taken'
+              AND held.kind <> 'bring_back'))
         FROM people_unit AS squad WHERE squad.id = v.squad_id)
   AND (SELECT count(*) FROM errands_offer AS o
         WHERE o.leg_id = ANY(%(legs)s) AND o.user_id = v.user_id) = 0

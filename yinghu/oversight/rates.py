@@ -27,10 +27,12 @@ SELECT DISTINCT ON (event.appeal_id) event.appeal_id, event.verb, event.facts,
        event.klass, event.category_id, event.unit_id, event.area_id
 FROM appeals_event AS event
 WHERE event.verb IN ('rate', 'no_answer') AND event.at >= %s AND event.at < %s
+  AND event.to_status <> 'merged'
 ORDER BY event.appeal_id, event.verb = 'rate' DESC, event.seq DESC
 """
 """The last rating of each case in the period, else an unanswered call. A resolved case stays with
-its unit until it is rated, so a rating counts for the unit that resolved it.
+its unit until it is rated, so a rating counts for the unit that resolved it. A rating of a merged
+case counts for nobody, since the case has the unit that it had before; the master's people read it.
 """
 
 WORK: Final = """

@@ -22,7 +22,8 @@ from yinghu.appeals.phrases import joined
 from yinghu.appeals.states import EVERY_STATUS, HELD, OF_UNITS, ClockKind, Who
 from yinghu.appeals.verb import Audience, Privacy, Verb
 from yinghu.oversight import actions as oversight_actions
-from yinghu.oversight.models import Share, Summons
+from yinghu.oversight.models import Share, Summons, Whistle
+from yinghu.oversight.whistle_actions import end_when_graded
 from yinghu.people.access import SYSTEM, staffed
 from yinghu.people.models import Unit
 
@@ -124,16 +125,20 @@ def _pass_on(appeal_id: int, retired: Unit, superior: Unit | None) -> None:
             raise Conflict("moved_on", "")
         facts["askers"] = sorted(_askers(appeal, retired))
         heir = superior if superior is not None and superior.pk != appeal.unit_id else None
-        passed = [clock for clock in found if heir is not None and _move_clock(clock, heir)]
-        own.exclude(pk__in=[clock.pk for clock in passed]).update(stopped_at=now)
         calls = Summons.objects.filter(whistle__appeal=appeal, unit=retired, reported_at=None)
         calls = calls.exclude(excused=True)
-        if any(clock.kind == ClockKind.WHISTLE for clock in passed) and heir is not None:
-            last = calls.latest("pk")
-            Summons.objects.get_or_create(whistle=last.whistle, unit=heir)
+        whistles = [call.whistle for call in calls.select_related("whistle__unit").order_by("pk")]
+        last = whistles[-1] if whistles else None
+        passed = [clock for clock in found if heir is not None and _move_clock(clock, heir, last)]
+        own.exclude(pk__in=[clock.pk for clock in passed]).update(stopped_at=now)
+        whistled = any(clock.kind == ClockKind.WHISTLE for clock in passed)
+        if whistled and heir is not None and last is not None:
+            Summons.objects.create(whistle=last, unit=heir)
             paused = [clock.pk for clock in passed if clock.paused_at is not None]
             clocks.resume_clocks(Clock.objects.filter(pk__in=paused), now)
         calls.update(excused=True)
+        for whistle in whistles:
+            end_when_graded(appeal, whistle, now)
         also = [unit_id for unit_id in appeal.also or () if unit_id != retired.pk]
         if passed and heir is not None:
             facts.update(to=heir.name, units=[heir.code])
@@ -147,9 +152,15 @@ def _pass_on(appeal_id: int, retired: Unit, superior: Unit | None) -> None:
         log.info("not_succeeded", appeal=appeal_id, why=refused.code)
 
 
-def _move_clock(clock: Clock, heir: Unit) -> bool:
-    """Let a clock run for the heir, unless it has one of its own already."""
+def _move_clock(clock: Clock, heir: Unit, whistle: Whistle | None) -> bool:
+    """Let a clock run for the heir, unless it has one of its own already, blew this `whistle`
+    itself, or was called by it too.
+    """
     if clock.kind not in _PASSED_ON:
+        return False
+    if clock.kind == ClockKind.WHISTLE and (
+        whistle is None or whistle.unit_id == heir.pk or whistle.summons.filter(unit=heir).exists()
+    ):
         return False
     there = clocks.running(clock.appeal_id).filter(kind=clock.kind, unit=heir)
     return not there.exists() and bool(Clock.objects.filter(pk=clock.pk).update(unit=heir))

@@ -402,7 +402,7 @@ def judge(
             clocks.resume_clocks(called, now)
         summons.excused = agree
         summons.save(update_fields=("excused",))
-        _end_when_graded(appeal, summons.whistle, now)
+        end_when_graded(appeal, summons.whistle, now)
         facts["name"] = summons.unit.name
         return {}
 
@@ -466,14 +466,14 @@ def grade(
             )
         summons.grade = satisfaction
         summons.save(update_fields=("grade",))
-        _end_when_graded(appeal, summons.whistle, now)
+        end_when_graded(appeal, summons.whistle, now)
         facts["name"] = summons.unit.name
         return {}
 
     return move(appeal_id, actor, GRADE, change, why=why, facts=facts, expect=expect)
 
 
-def _end_when_graded(appeal: Appeal, record: Whistle, now: datetime) -> None:
+def end_when_graded(appeal: Appeal, record: Whistle, now: datetime) -> None:
     """Stop waiting for a whistle whose units are all rated or excused."""
     if not record.summons.filter(grade="").exclude(excused=True).exists():
         waiting = clocks.running(appeal.pk).filter(kind=ClockKind.GRADE, unit=record.unit)

@@ -6,6 +6,7 @@ them for 30 days. It opens nothing while they serve, and afterwards only what is
 of legs that they had, and the page that says what happened.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +16,15 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from yinghu.appeals.models import Event
 from yinghu.common.language import is_english, name_of
 from yinghu.common.privacy.sealing import derived_key
 from yinghu.people.access import Actor, actor_of, desks_of
 from yinghu.people.models import Unit, User, Volunteer
 from yinghu.ui.requests import who
 
-COOKIE: Final = "yinghu_helper"
+COOKIE: Final = "yinghu_helper_"
+"""With the user's id: a phone may have several helpers."""
 LASTS: Final = 30 * 24 * 3600
 """Seconds; as far back as a phone's step may lie."""
 _SALT: Final = "yinghu.helper"
@@ -31,7 +34,7 @@ def remember_helper(response: HttpResponseBase, user: User) -> None:
     """Leave the cookie that names the helper of this phone."""
     named = signing.dumps(user.pk, key=derived_key("helper").hex(), salt=_SALT)
     response.set_cookie(
-        COOKIE,
+        f"{COOKIE}{user.pk}",
         named,
         max_age=LASTS,
         path="/field",
@@ -42,22 +45,29 @@ def remember_helper(response: HttpResponseBase, user: User) -> None:
 
 
 def departed_helper(request: HttpRequest) -> User | None:
-    """Return the helper of this phone if they serve no more, else None."""
+    """Return the helper whose page this would be if they serve no more, else None."""
     if isinstance(request.user, User):
-        return None if "field" in desks_of(who(request)) else request.user
-    try:
-        pk = signing.loads(
-            request.COOKIES.get(COOKIE, ""),
-            key=derived_key("helper").hex(),
-            salt=_SALT,
-            max_age=LASTS,
-        )
-    except signing.BadSignature:
-        return None
-    found = User.objects.filter(pk=pk).first()
-    if found is None or (found.is_active and "field" in desks_of(actor_of(found))):
-        return None
-    return found
+        return request.user if _has_departed(request.user, who(request)) else None
+    return next(iter(departed_helpers(request)), None)
+
+
+def departed_helpers(request: HttpRequest) -> list[User]:
+    """Return the helpers of this phone who serve no more."""
+    named = set()
+    for name, value in request.COOKIES.items():
+        if name.startswith(COOKIE):
+            with suppress(signing.BadSignature):
+                key = derived_key("helper").hex()
+                named.add(signing.loads(value, key=key, salt=_SALT, max_age=LASTS))
+    found = User.objects.filter(pk__in=named).order_by("pk")
+    return [user for user in found if _has_departed(user, actor_of(user))]
+
+
+def _has_departed(user: User, actor: Actor) -> bool:
+    if user.is_active and "field" in desks_of(actor):
+        return False
+    helped = Event.objects.filter(user=user, verb__in=("take", "accept"))
+    return helped.exists() or Volunteer.objects.filter(user=user).exists()
 
 
 def bare_actor(user: User) -> Actor:

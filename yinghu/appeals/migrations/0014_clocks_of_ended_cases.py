@@ -4,7 +4,8 @@ from django.db import migrations
 
 _STOP = """
 UPDATE appeals_clock AS clock
-SET stopped_at = CASE WHEN clock.kind = 'grade' THEN NULL ELSE coalesce(appeal.closed_at, now()) END,
+SET stopped_at = CASE WHEN clock.kind = 'grade' THEN NULL 
+        ELSE greatest(clock.started_at, coalesce(appeal.closed_at, now())) END,
     paused_at = CASE WHEN clock.kind = 'grade' THEN coalesce(clock.paused_at, now())
         ELSE clock.paused_at END
 FROM appeals_appeal AS appeal

@@ -1,9 +1,11 @@
 """Index the words of traditional characters anew, and give the last month's appeals their bands."""
 
+import json
 from typing import Any
 
 from django.db import migrations
 
+from yinghu.appeals.body_from_answers import labels_asked, without_labels
 from yinghu.common.chinese import traditional_characters
 from yinghu.triage.signatures import bands_of
 from yinghu.triage.similarity import lexemes
@@ -27,6 +29,7 @@ WHERE triage_words.appeal_id = given.id
 
 def index_anew(_apps: Any, schema_editor: Any) -> None:
     """A thousand appeals at a time, as `search.index` writes them."""
+    labels = labels_asked()
     characters = f"[{''.join(map(chr, traditional_characters()))}]"
     last = 0
     with schema_editor.connection.cursor() as cursor:
@@ -36,16 +39,18 @@ def index_anew(_apps: Any, schema_editor: Any) -> None:
             if not rows:
                 return
             last = rows[-1][0]
-            made = [_row(*row) for row in rows]
+            made = [_row(labels, *row) for row in rows]
             cursor.execute(_WRITE, [list(column) for column in zip(*made, strict=True)])
 
 
-def _row(pk: int, title: str, body: str, answers: Any, lately: bool) -> tuple[int, str, str | None]:
-    said = answers if isinstance(answers, dict) else {}
-    answered = (answer for answer in said.values() if isinstance(answer, str))
+def _row(
+    labels: dict[str, list[str]], pk: int, title: str, body: str, answers: str, lately: bool
+) -> tuple[int, str, str | None]:
+    # The driver gives JSON as text.
+    answered = (answer for answer in json.loads(answers).values() if isinstance(answer, str))
     words = " ".join(lexemes("\n".join((title, body, *answered))))
-    bands = f"{{{','.join(map(str, bands_of(title + body)))}}}" if lately else None
-    return pk, words, bands
+    bands = bands_of(without_labels(title + body, labels)) if lately else None
+    return pk, words, f"{{{','.join(map(str, bands))}}}" if bands is not None else None
 
 
 class Migration(migrations.Migration):

@@ -39,8 +39,8 @@ from yinghu.errands import late_work, leg_actions, offers
 from yinghu.errands.models import FieldRecord, Leg
 from yinghu.people.access import Actor
 from yinghu.people.models import User
-from yinghu.ui.departed import bare_actor, departed_helper, departure_of
-from yinghu.ui.requests import who
+from yinghu.ui.departed import bare_actor, departed_helper, departed_helpers, departure_of
+from yinghu.ui.requests import login_of, who
 from yinghu.ui.verb_views import run_with_photos
 from yinghu.web.field.legs import LEG_STEPS, Kept
 
@@ -79,22 +79,26 @@ WORK = ("finish", "hand_over")
 @require_http_methods(["GET", "POST"])
 def sync_records(request: HttpRequest) -> HttpResponse:
     """GET: return the user and a CSRF token, which cached pages lack. POST: perform a step."""
-    helper = departed_helper(request)
-    user = helper or request.user
-    if not isinstance(user, User):
+    departed = {str(each.pk): each for each in departed_helpers(request)}
+    if (gone := departed_helper(request)) is not None:
+        departed[str(gone.pk)] = gone
+    user = gone or request.user
+    if not isinstance(user, User) and not departed:
         return _answer({"code": "login", "said": _("登录已过期，请重新登录")}, 401)
     if request.method == "GET":
-        return _answer({"me": user.pk, "token": get_token(request)})
-    if request.POST.get("me") != str(user.pk):
+        return _answer({"me": user.pk, "also": [*map(int, departed)], "token": get_token(request)})
+    # Another helper may have had this phone, and may serve no more.
+    helper = departed.get(request.POST.get("me", ""))
+    if helper is None and request.POST.get("me") != str(user.pk):
         words = _("这是另一个人登录时记下的，要等那个人登录后才发出")
         return _answer({"code": "other", "said": words}, 409)
     try:
         record = _parse(request)
-        if helper is None:
-            return _answer(_perform_once(user, who(request), record))
-        if rate_limit.too_many("act", f"departed {user.pk}"):
-            raise BadRecord("busy", _("按得太频繁，过一会儿自动再发"), 503)
-        return _answer(_accept_last(helper, record))
+        if helper is not None:
+            if rate_limit.too_many("act", f"departed {helper.pk}"):
+                raise BadRecord("busy", _("按得太频繁，过一会儿自动再发"), 503)
+            return _answer(_accept_last(helper, record))
+        return _answer(_perform_once(login_of(request), who(request), record))
     except Refused as bad:
         return _answer({"ok": False, "code": bad.code, "said": bad.message}, bad.status)
 
@@ -150,13 +154,14 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
             f"login {actor.user_id}",
         )
     except Refused as refused:
-        if refused.code == "no_room":
+        if refused.code in _LATER:
             raise BadRecord(refused.code, refused.message, 503) from refused
         if record.verb == "say" and isinstance(refused, NotFound):
             # The user knows the leg and held it when writing: explain instead of hiding it.
             return _refusal("not_yours", _("这件事现在不归您办了，留言没有发出"))
         if refused.code == "said_already":
             return {"ok": True, "said": _("已确认，等对方也确认")}
+        leg.refresh_from_db()
         if record.verb == "finish" and refused.code in _LATE and late_work.may_claim(actor, leg):
             return _claim(leg, actor, record)
         # A step still on another phone may resolve it: not stored, the phone tries again.
@@ -165,6 +170,8 @@ def _perform(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
     return {"ok": True, "said": said or _("留言已发出")}
 
 
+_LATER = ("no_room", "busy")
+"""Codes with which a step is refused now and may succeed when the phone sends it again."""
 _LATE = ("not_yours", "done", "dropped", "wrong_status")
 """Codes with which a step is refused because the leg is not its helper's any more."""
 
@@ -184,7 +191,7 @@ def _claim(leg: Leg, actor: Actor, record: RecordedStep) -> dict[str, Any]:
         # The first try has been charged for the photos.
         said = run_with_photos(make, record.uploads, "")
     except Refused as refused:
-        if refused.code == "no_room":
+        if refused.code in _LATER:
             raise BadRecord(refused.code, refused.message, 503) from refused
         return _refusal(refused.code, refused.message)
     return {"ok": True, "kept": True, "said": said}

@@ -241,7 +241,7 @@
     var field = link.closest(".offered").querySelector("input");
     field.value = link.dataset.take;
     field.dispatchEvent(new Event("input", { bubbles: true }));
-    link.closest(".offer").remove();
+    link.closest(".place-offer").remove();
     field.focus();
   }
   function only(which) {

@@ -271,7 +271,7 @@
       if (turn !== drawn) return;
       var mine = found.filter(function (record) { return record.me === me; }), waiting = mine.filter(queue.isWaiting);
       var shown = mine.filter(function (record) { return queue.isSettled(record) || !here || record.leg === here; });
-      say(waiting, found.length - mine.length, shown.filter(function (record) { return record.state === "refused"; }).pop());
+      say(waiting, found.filter(function (record) { return record.me !== me && queue.isWaiting(record); }).length, shown.filter(function (record) { return record.state === "refused"; }).pop());
       veil(waiting);
       cards.replaceChildren.apply(cards, shown.map(function (record) { return card(record, record.leg === here); }));
       cards.hidden = !shown.length;

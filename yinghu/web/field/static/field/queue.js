@@ -114,7 +114,7 @@
   function isWaiting(record) { return !isSettled(record); }
   function next(round) {
     return all().then(function (found) {
-      var mine = found.filter(function (record) { return isWaiting(record) && record.me === round.me; });
+      var mine = found.filter(function (record) { return isWaiting(record) && round.users.indexOf(record.me) >= 0; });
       // Keep the order within a leg.
       var record = mine.find(function (each) { return !round.tried[each.n] && !round.held[each.leg]; });
       if (!record) return mine.length ? (round.failed ? "failed" : "again") : "done";
@@ -132,7 +132,8 @@
         var stop = stops(answer);
         if (stop) return stop;
         if (answer.status !== 200 || !answer.said || !answer.said.token) return "failed";
-        return next({ me: answer.said.me, token: answer.said.token, tried: {}, held: {}, i: 0, failed: false });
+        // Those who serve no more and had this phone too are `also`.
+        return next({ users: [answer.said.me].concat(answer.said.also || []), token: answer.said.token, tried: {}, held: {}, i: 0, failed: false });
       });
     });
   }
