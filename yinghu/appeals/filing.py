@@ -43,6 +43,21 @@ FILE = Verb(
 )
 
 
+RECORD = Verb(
+    "record",
+    gettext_noop("补录"),
+    pgettext_lazy("done", "补录"),
+    "history",
+    who=frozenset({Who.SYSTEM}),
+    sources=frozenset(),
+    target=Status.CLOSED,
+    told=by_requester_or_staff(
+        gettext_noop("您以前的诉求，补录存档"), gettext_noop("以前的诉求，补录存档")
+    ),
+)
+"""Filing of what was said and ended before: counted when it was said, without clocks or alarms."""
+
+
 @dataclass(slots=True)
 class Filing:
     """A channel's message, parsed and ready to become an appeal.
@@ -112,12 +127,15 @@ WITH input AS (
     INSERT INTO appeals_appeal (
         id, status, version, channel, klass, category_id, urgency, level, area_id, place_id,
         title, body, answers, lon, lat, name, phone, address, caller, language, said_at,
-        result, satisfaction, due_at)
+        result, satisfaction, due_at, filed_at, moved_at)
     SELECT id, %(status)s::text, 1, channel, klass, category_id, input.urgency, 3, area_id,
            place_id, title, body, answers::jsonb, lon, lat, name, phone, address, caller, language,
-           said_at, '', '', coalesce(first.at, %(never)s::timestamptz)
+           said_at, '', '', coalesce(first.at, %(never)s::timestamptz), counted.at, counted.at
     FROM input LEFT JOIN first
-         ON first.urgency = input.urgency AND first.category = coalesce(input.category_id, '')
+         ON first.urgency = input.urgency AND first.category = coalesce(input.category_id, ''),
+         LATERAL (
+             SELECT CASE WHEN %(past)s::bool THEN said_at ELSE statement_timestamp() END AS at
+         ) AS counted
     RETURNING id, klass, category_id, urgency, area_id
 ), event AS (
     INSERT INTO appeals_event (
@@ -153,17 +171,20 @@ def bulk_cursor() -> CursorWrapper:
     return connection.make_cursor(cursor)
 
 
-def file_many(filings: Sequence[Filing], actor: Actor, *, imported: bool = False) -> list[int]:
+def file_many(
+    filings: Sequence[Filing], actor: Actor, verb: Verb = FILE, *, imported: bool = False
+) -> list[int]:
     """File all or none, in order, in one transaction (or the caller's); return the appeals' ids.
 
-    The caller checks permission. Raises Django's IntegrityError for a code that does not exist. One
-    reaction is queued for all. What is `imported` is read for danger after all else.
+    `verb` is FILE, or RECORD for filings with `said_at`. The caller checks permission. Raises
+    Django's IntegrityError for a code that does not exist. One reaction is queued for all. What is
+    `imported` is read for danger after all else.
     """
     if not filings:
         return []
     with transaction.atomic(savepoint=False), bulk_cursor() as cursor:
         ids = _ids_of(filings, cursor)
-        cursor.execute(_FILE_SQL, _columns(filings, ids, actor))
+        cursor.execute(_FILE_SQL, _columns(filings, ids, actor, verb))
         events, _notified = cursor.fetchone()
         Attachment.objects.bulk_create(
             Attachment.of(photo, appeal_id)
@@ -171,7 +192,8 @@ def file_many(filings: Sequence[Filing], actor: Actor, *, imported: bool = False
             for photo in filing.photos
         )
         queue(REACT_TASK, events=events)
-        queue(DANGER_TASK, priority=0 if imported else URGENT_PRIORITY, events=events)
+        if verb is FILE:
+            queue(DANGER_TASK, priority=0 if imported else URGENT_PRIORITY, events=events)
     return ids
 
 
@@ -192,7 +214,7 @@ _PLAIN = (
 _SEALED = ("name", "phone", "address")
 
 
-def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor) -> dict[str, Any]:
+def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor, verb: Verb) -> dict[str, Any]:
     """Return the statement's parameters: a list for each column, private ones sealed."""
     return {
         "id": ids,
@@ -200,12 +222,13 @@ def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor) -> dict[st
         **{name: [seal(getattr(f, name)) for f in filings] for name in _SEALED},
         "answers": [_json(f.answers) if f.answers else "{}" for f in filings],
         "caller": [blind(f.phone or f.caller) for f in filings],
-        "status": Status.FILED.value,
-        "verb": FILE.name,
+        "past": verb is RECORD,
+        "status": verb.target,
+        "verb": verb.name,
         "actor_kind": actor.kind,
         "user_id": actor.user_id,
-        "clocks": [kind.value for kind in FILE.clocks.start],
+        "clocks": [kind.value for kind in verb.clocks.start],
         "never": NEVER,
         "notify": NOTIFY_CHANNEL,
-        "told": payload(FILE.name, ids),
+        "told": payload(verb.name, ids),
     }

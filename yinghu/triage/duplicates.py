@@ -6,7 +6,8 @@ from typing import Final
 from django.db import connection
 
 from yinghu.appeals.body_from_answers import labels_asked, without_labels
-from yinghu.appeals.models import Appeal
+from yinghu.appeals.filing import RECORD
+from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import OPEN
 from yinghu.triage.models import Duplicate
 from yinghu.triage.similarity import alike
@@ -73,4 +74,13 @@ def find_duplicates(appeals: Sequence[Appeal]) -> None:
             found[later_id, earlier_id] = Duplicate(
                 appeal_id=later_id, other_id=earlier_id, score=round(score, 3), why=why
             )
-    Duplicate.objects.bulk_create(found.values(), ignore_conflicts=True)
+    # What was said and ended before is no duplicate of what is said today.
+    earlier = {earlier_id for _later, earlier_id in found}
+    recorded = set(
+        Event.objects.filter(appeal__in=earlier, seq=1, verb=RECORD.name).values_list(
+            "appeal", flat=True
+        )
+    )
+    Duplicate.objects.bulk_create(
+        [each for each in found.values() if each.other_id not in recorded], ignore_conflicts=True
+    )
