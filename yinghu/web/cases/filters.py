@@ -33,8 +33,6 @@ from yinghu.web.cases.drilldown import line_name, parse_drilldown
 
 NONE = "-"
 """Filter value for cases without category, area, unit or class."""
-MOST_COUNTED = 1000
-"""Most cases counted; beyond it the count is shown with a plus sign."""
 
 
 @dataclass(frozen=True, slots=True)
