@@ -66,7 +66,7 @@ def test_past_messages_count_then_and_wait_for_nobody(own_city: City, tmp_path: 
     for user in User.objects.filter(is_active=True):
         actor = actor_of(user)
         lists = inboxes.desks_with(actor) | worklists.own(actor) | worklists.overseen(actor)
-        for found in [*lists.values(), alarms.waiting(actor)]:
+        for found in [*lists.values(), alarms.alarmed_cases(actor)]:
             assert not found.filter(pk__in=(fire.pk, light.pk)).exists()
     # It can be searched.
     assert Words.objects.filter(appeal=fire).exists()
