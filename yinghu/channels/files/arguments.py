@@ -159,7 +159,7 @@ def _check_ids(args: argparse.Namespace, reader: "RowReader") -> list[str]:
     meant = " ".join(f"{name}={target}" for target, name in reader.mapping.items())
     reader.use_no_ids()
     return [
-        _("没有用“%s”作编号，按内容辨认每一行：") % column + why,
+        _("没有用“%(column)s”作编号，按内容辨认每一行：%(why)s") % {"column": column, "why": why},
         _("如果它确实是不会变、不会重复的编号，请加 --map %s") % meant,
     ]
 
