@@ -11,5 +11,5 @@ def is_english() -> bool:
 
 
 def name_of(row: Any) -> str:
-    """Return the row's name in the reader's language."""
-    return str((is_english() and row.name_en) or row.name)
+    """Return the row's name in the reader's language; places have one name."""
+    return str((is_english() and getattr(row, "name_en", "")) or row.name)

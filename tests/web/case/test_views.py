@@ -67,6 +67,14 @@ def test_place_and_requesters_address_are_shown_separately(browse: Browse, city:
     assert re.search(r"诉求人写的地址</span> <b>3号楼501</b>", shown)
 
 
+def test_case_at_a_place_opens_on_the_english_desk(browse: Browse, city: Cast) -> None:
+    place = Place.objects.get(code="xiuhu")
+    appeal = file_one(place=place.pk, area=place.area_id)
+    client = browse("clerk", headers={"accept-language": "en"})
+    assert appeal.number in text_of(client.get("/desk/triage"))
+    assert place.name in text_of(client.get(f"/desk/case/{appeal.number}"))
+
+
 def test_closing_an_unrated_case_shows_warning(browse: Browse, city: Cast) -> None:
     appeal = taken_milk(city)
     handling_actions.resolve(appeal.pk, city.milk, words="送到了")
