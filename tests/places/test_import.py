@@ -208,6 +208,15 @@ def test_code_that_begins_with_an_equals_is_refused(
 
 
 @pytest.mark.usefixtures("no_areas")
+def test_set_up_warns_of_codes_that_were_taken_before() -> None:
+    Area.objects.bulk_create(
+        [Area(code=code, name=name, level=1) for code, name in (("1", "城关"), ("10", "河西"))]
+    )
+    (warning, *_others) = TYPES["area"].warnings()
+    assert warning.startswith("“河西”的代码 10 以“城关”的代码 1 开头，层级却不比它低")
+
+
+@pytest.mark.usefixtures("no_areas")
 def test_code_that_begins_others_is_refused_at_every_door(tmp_path: Path) -> None:
     files.import_areas(write(tmp_path, "code,name,level\n10,河西,1\n11,河东,1\n"))
     later = "code,name,level\n1,城关,1\n"

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals.models import NEVER, Attachment
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.phrases import by_requester_or_staff
+from yinghu.appeals.phrases import by_requester_or_staff, said
 from yinghu.appeals.states import ClockKind, Status, Urgency, Who
 from yinghu.appeals.verb import ClockChanges, Verb
 from yinghu.common.job_queue import queue
@@ -51,9 +51,7 @@ RECORD = Verb(
     who=frozenset({Who.SYSTEM}),
     sources=frozenset(),
     target=Status.CLOSED,
-    told=by_requester_or_staff(
-        gettext_noop("您以前的诉求，补录存档"), gettext_noop("以前的诉求，补录存档")
-    ),
+    told=said(gettext_noop("以前的诉求，补录存档")),
 )
 """Filing of what was said and ended before: counted when it was said, without clocks or alarms."""
 

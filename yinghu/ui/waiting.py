@@ -20,7 +20,7 @@ _STATUSES: Final = {
 """Lists of all cases with a status that the actor may see."""
 
 
-def count_waiting(actor: Actor, lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
+def count_waiting_cases(actor: Actor, lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
     """Count lists by name, among them `inboxes.desks_with`. Empty ones may be missing."""
     counts = inboxes.counted(lists, _FEW)
     long = {name: lists[name] for name, n in counts.items() if n == _FEW}

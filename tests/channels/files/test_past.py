@@ -72,6 +72,16 @@ def test_past_messages_count_then_and_wait_for_nobody(own_city: City, tmp_path: 
     assert Words.objects.filter(appeal=fire).exists()
 
 
+def test_option_is_offered_for_old_messages(own_city: City, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "m.csv", ROWS, HEADER)
+    hint = "多是 30 天以前说的；只是存档、不用再办的，请加 --past"
+    assert hint in own_city.run("import", path, "--preview").out.splitlines()
+    assert hint not in own_city.run("import", path, "--preview", "--past").out
+    now = timezone.localtime().strftime("%Y-%m-%d 00:00")
+    new = write_csv(tmp_path / "n.csv", [["A1", FIRE, now, ""]], HEADER)
+    assert hint not in own_city.run("import", new, "--preview").out
+
+
 def test_past_message_is_no_duplicate_of_todays(own_city: City, tmp_path: Path) -> None:
     today = timezone.localtime().strftime("%Y-%m-%d 00:00")
     rows = [["A2", LIGHT, "2016-12-31 09:00", "13812345678"], ["A4", LIGHT, today, "13812345678"]]

@@ -169,10 +169,12 @@ def may_store(args: argparse.Namespace, file: OpenedFile) -> int | None:
 
     Without a terminal, a body that was found by its length alone needs `--yes`.
     """
-    from yinghu.channels.files.preview import column_lines, row_lines
+    from yinghu.channels.files.preview import OLD, column_lines, is_mostly_old, row_lines
 
     source, reader = file.source, file.reader
     shown = [*column_lines(source, reader), *file.summary()]
+    if getattr(args, "past", None) is False and is_mostly_old(source, reader):
+        shown.append(_("多是 %d 天以前说的；只是存档、不用再办的，请加 --past") % OLD.days)
     if args.preview:
         print("\n".join([*shown, *row_lines(source, reader)]))
         return 0

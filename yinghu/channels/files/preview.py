@@ -1,6 +1,8 @@
 """How a file is understood, for the person who imports it: columns, and its first rows."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
 from django.utils import timezone
@@ -16,6 +18,8 @@ from yinghu.channels.files.mapping import (
 from yinghu.common.tables.peeked_source import PeekedSource
 
 _ROWS: Final = 5
+OLD: Final = timedelta(days=30)
+"""Age of messages that are rather recorded than answered."""
 _SHOWN: Final = 40
 """Characters of a text."""
 
@@ -34,6 +38,16 @@ def column_lines(source: PeekedSource, reader: RowReader) -> Iterator[str]:
         yield _("没有用到的列：%s") % list_columns(unused)
     if "external_id" not in reader.mapping and not reader.no_ids:
         yield _("没有哪一列是对方的编号（external_id），按内容辨认每一行")
+
+
+def is_mostly_old(source: PeekedSource, reader: RowReader) -> bool:
+    """Was most of the first rows said before `OLD`?"""
+    times = []
+    for row in source.first:
+        with suppress(Unclear):
+            times.append(reader.when(row, "said_at"))
+    since = timezone.now() - OLD
+    return 2 * sum(at is not None and at < since for at in times) > len(source.first)
 
 
 def row_lines(source: PeekedSource, reader: RowReader) -> Iterator[str]:

@@ -162,6 +162,21 @@ def _level(code: str, above: int) -> int:
     return level_of(code) if len(code) in LENGTHS else min(5, above + 1)
 
 
+def _clashes(areas: QuerySet[Area]) -> list[tuple[Area, Area]]:
+    """Return pairs of areas of which the second begins with the first's code, but is no lower."""
+    found: list[tuple[Area, Area]] = []
+    above: list[Area] = []
+    for area in areas.only("code", "name", "level").order_by("code"):
+        while above and not area.code.startswith(above[-1].code):
+            above.pop()
+        if above and above[-1].level >= area.level:
+            found.append((above[-1], area))
+        above.append(area)
+    return found
+
+
+_CLASHES_SHOWN = 3
+
 _NO_CHILD = "—"
 """Shown in the list for an area without children."""
 
@@ -310,13 +325,24 @@ class AreaType(ModelType):
         active = Area.objects.filter(retired_at=None)
         if not active.exists():
             return [_("还没有区域：诉求说不出在哪里，也没法按地方派单。")]
+        found = [self._said_of_clash(*each) for each in _clashes(active)[:_CLASHES_SHOWN]]
         towns = active.filter(level__lte=AreaLevel.TOWN, lon=None).count()
         said = ngettext(
             "%d 个区县、镇街没有中心坐标，地图上看不到。",
             "%d 个区县、镇街没有中心坐标，地图上看不到。",
             towns,
         )
-        return [said % towns] if towns else []
+        return [*found, *([said % towns] if towns else [])]
+
+    def _said_of_clash(self, above: Area, area: Area) -> str:
+        said = {"area": area.name, "code": area.code, "above": above.name, "begins": above.code}
+        return (
+            _(
+                "“%(area)s”的代码 %(code)s 以“%(above)s”的代码 %(begins)s 开头，层级却不比它低："
+                "管“%(above)s”的人也看得到“%(area)s”的诉求。请另建代码一样长的区域，停用这一个。"
+            )
+            % said
+        )
 
     def missing_in(self, columns: Collection[str]) -> list[str]:
         return [] if "village_code" in columns else super().missing_in(columns)

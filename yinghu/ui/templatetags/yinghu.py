@@ -37,7 +37,7 @@ from yinghu.places import locate
 from yinghu.ui import event_text, navigation, requests, times
 from yinghu.ui.forms import SeveralInput
 from yinghu.ui.timeline import Story
-from yinghu.ui.waiting import count_waiting
+from yinghu.ui.waiting import count_waiting_cases
 from yinghu.verbs import PRIVATE, VERBS, verb_of
 
 register = template.Library()
@@ -394,7 +394,7 @@ def _read_header(actor: Actor, here: str) -> _Header:
     sees_alarms = "alarms" in mine
     if sees_alarms:
         counted["alarms"] = alarms.alarmed_cases(actor)
-    waiting = count_waiting(actor, counted)
+    waiting = count_waiting_cases(actor, counted)
     if not waiting.pop("shares", 0) and not forces_of(actor):
         # Hidden for units without shared cases, which are most.
         mine -= {"shared"}
