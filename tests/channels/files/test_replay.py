@@ -122,7 +122,7 @@ def test_replay_continues_from_each_status(own_city: City, tmp_path: Path) -> No
     assert statuses == ["closed"] * 7 + ["waiting", "declined"]
     assert Appeal.objects.get(pk=cases[5]).satisfaction == "fairly"
     rejects = Path(f"{path}.rejects.csv").read_text("utf-8-sig").splitlines()
-    assert rejects[1].startswith("9,正在等诉求人补充,8,")
+    assert rejects[1].startswith("9,正在等诉求人补充,R8,")
 
 
 def test_missing_actors_and_bad_rows_do_not_stop_replay(own_city: City, tmp_path: Path) -> None:
