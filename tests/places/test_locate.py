@@ -43,6 +43,28 @@ def test_invalid_point_has_no_area(bad: float) -> None:
     assert locate.by_point(120.1, bad) is None
 
 
+def test_distance_from_the_city_is_from_its_outlines_or_else_its_centres() -> None:
+    assert locate.metres_outside(119.95, 29.10) == 0
+    # Ten minutes of arc, 18.5 km, north of a square county.
+    ring = [[120, 29], [120.3, 29], [120.3, 29.4], [120, 29.4], [120, 29]]
+    square = {"type": "Polygon", "coordinates": [ring]}
+    Area.objects.filter(pk="330782").update(outline=square, updated_at=timezone.now())
+    locate.refresh_areas()
+    assert locate.metres_outside(120.1, 29.4 + 1 / 6) == pytest.approx(18_550, rel=0.01)
+    assert locate.metres_outside(120.3 + 1 / 6, 29.2) == pytest.approx(16_200, rel=0.01)
+    assert locate.metres_outside(0, 0) == pytest.approx(1.2e7, rel=0.2)
+    # Without an outline, a county reaches 30 km around its centre, and each town 8 km.
+    Area.objects.update(outline=None, updated_at=timezone.now())
+    Area.objects.exclude(pk="330782").update(retired_at=timezone.now())
+    Area.objects.filter(pk="330782").update(lon=120.0, lat=29.0)
+    locate.refresh_areas()
+    assert locate.metres_outside(120.0, 29.2) == 0
+    assert locate.metres_outside(120.0, 29.5) == pytest.approx(55_600 - 30_000, rel=0.01)
+    Area.objects.update(lon=None, lat=None, updated_at=timezone.now())
+    locate.refresh_areas()
+    assert locate.metres_outside(0, 0) is None
+
+
 def test_town_outline_decides_over_nearby_centres() -> None:
     west, south, east, north = 120.07, 29.30, 120.08, 29.31
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]

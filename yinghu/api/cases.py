@@ -18,7 +18,7 @@ from yinghu.appeals.models import Appeal
 from yinghu.appeals.moving import NotFound
 from yinghu.appeals.numbers import id_of, number_of
 from yinghu.appeals.states import Status
-from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.phones import certain_phone
 from yinghu.common.privacy.sealing import blind
 from yinghu.errands.receipts import photo_for
 from yinghu.people import disclosure
@@ -67,7 +67,8 @@ class Revealed(Schema):
     """A requester's name, phone and exact place."""
 
     name: str
-    phone: str
+    phone: str = Field(description="In E.164, or as written where it is not verified.")
+    phone_verified: bool
     address: str
     lon: float | None
     lat: float | None
@@ -123,7 +124,7 @@ def _searched_phone(given: str, actor: Actor) -> str:
     if not may_search_phones(actor):
         raise problems.forbidden(_("只有平台席位可以按电话查找"), "phone_search")
     count_request("phone", f"user {actor.user_id}")
-    phone = normal_phone(given)
+    phone = certain_phone(given)
     if not phone:
         raise problems.one_field("phone", "bad_phone", _("这不是电话号码"))
     return phone
@@ -159,6 +160,7 @@ def reveal_requester(request: HttpRequest, number: str, payload: RevealIn) -> di
     return {
         "name": person.name,
         "phone": person.phone,
+        "phone_verified": not person.unverified,
         "address": person.address,
         "lon": appeal.lon,
         "lat": appeal.lat,

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from yinghu.api.draft import Draft
+from yinghu.api.draft import DraftIn
 from yinghu.api.intake import MAX_REQUEST
 
 _REF = "#/components/schemas/{model}"
@@ -50,7 +50,7 @@ class FilingReceipt(BaseModel):
 def add_filing(schema: dict[str, Any]) -> None:
     """Add POST /api/v1/appeals to the document."""
     components = schema["components"]["schemas"]
-    for name, model in (("Draft", Draft), ("Filed", FilingReceipt)):
+    for name, model in (("Draft", DraftIn), ("Filed", FilingReceipt)):
         described = model.model_json_schema(ref_template=_REF)
         components.update(described.pop("$defs", {}))
         components[name] = described

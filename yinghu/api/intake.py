@@ -18,21 +18,23 @@ import structlog
 from django.conf import settings
 from django.db import connections
 from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 from pydantic import ValidationError
 
 from yinghu.api import auth, problems
-from yinghu.api.draft import Catalogue, Draft
+from yinghu.api.draft import Catalogue, DraftIn
 from yinghu.api.writer import NoDatabase, Poison, Writer, own_connection, retry_once
+from yinghu.appeals.filing import Filing
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common.request_limits import TooLarge, TooSlow
+from yinghu.intake.drafts import Draft
 from yinghu.intake.receive import Incoming, Received, raw_of
 from yinghu.people.access import Actor
 from yinghu.people.models import User
 
 MAX_REQUEST = 256 * 1024
-"""Bytes of a request's body: 10,000 characters escaped as \\uXXXX and all other fields fit."""
+"""Bytes of a request's body: 20,000 characters escaped as \\uXXXX and all other fields fit."""
 
 MAX_DRAINED = 8 * 1024 * 1024
 """Bytes of a refused request that are still read before it is answered."""
@@ -68,11 +70,9 @@ class FilingDoor:
         headers = dict(scope["headers"])
         user = await self._user(headers, (scope.get("client") or ("", 0))[0])
         raw = await _body(headers, receive)
-        draft = _draft(raw)
-        key = _external_id(draft, headers)
-        if not self.catalogue.fresh(draft):
-            await self.look_up(lambda: self.catalogue.read(draft))
-        filing = self.catalogue.filing(draft)
+        given = _draft(raw)
+        key = _external_id(given, headers)
+        filing = await self._check(given.draft())
         # External ids are unique for each system only.
         incoming = Incoming(f"u{user.pk}:{key}", raw, filing)
         actor = Actor("user", user.pk, str(user))
@@ -83,6 +83,19 @@ class FilingDoor:
                 words = _("编号 %s 已经用于内容不同的另一条；新的内容没有收下，请换一个编号") % key
                 raise problems.Problem(409, "id_reused", words)
         return received
+
+    async def _check(self, draft: Draft) -> Filing:
+        """Check a draft, in the look-up thread if that needs the database. Raises Problem."""
+        if self.catalogue.fresh(draft):
+            return self.catalogue.filing(draft)
+        language = get_language() or settings.LANGUAGE_CODE
+
+        def read_and_check() -> Filing:
+            self.catalogue.read(draft)
+            with override(language):
+                return self.catalogue.filing(draft)
+
+        return await self.look_up(read_and_check)
 
     async def _user(self, headers: dict[bytes, bytes], address: str) -> User:
         scheme, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
@@ -120,9 +133,9 @@ async def _body(headers: dict[bytes, bytes], receive: Any) -> bytes:
             return b"".join(parts)
 
 
-def _draft(raw: bytes) -> Draft:
+def _draft(raw: bytes) -> DraftIn:
     try:
-        return Draft.model_validate_json(raw)
+        return DraftIn.model_validate_json(raw)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         if found[0]["type"] == "json_invalid":
@@ -130,7 +143,7 @@ def _draft(raw: bytes) -> Draft:
         raise problems.invalid(problems.field_errors(found)) from error
 
 
-def _external_id(draft: Draft, headers: dict[bytes, bytes]) -> str:
+def _external_id(draft: DraftIn, headers: dict[bytes, bytes]) -> str:
     header = headers.get(b"idempotency-key", b"").decode("latin-1").strip().strip('"')
     if len(header) > 100 or not header.isprintable():
         raise problems.one_field("Idempotency-Key", "bad_key", _("最多 100 个可见字符"))

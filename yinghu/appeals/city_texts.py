@@ -16,11 +16,18 @@ from yinghu.common.language import is_english
 
 @dataclass(frozen=True, slots=True)
 class CityText:
-    """A replaceable text: where it appears and its default (a msgid)."""
+    """A replaceable text: where it appears and its default (a msgid).
+
+    `pattern` is what it must look like, `example` such a text. One that is `same_everywhere` is not
+    translated.
+    """
 
     where: str
     default: str
     most: int = 300
+    pattern: str = ""
+    example: str = ""
+    same_everywhere: bool = False
 
 
 TEXTS = {
@@ -41,6 +48,14 @@ TEXTS = {
         80,
     ),
     "hotline": CityText(gettext_noop("热线电话号码（留空就不显示）"), "", 30),
+    "area_code": CityText(
+        gettext_noop("电话区号（补在没写区号的座机号码前面；留空就不补）"),
+        "",
+        8,
+        pattern=r"[0-9]{2,8}",
+        example="0571",
+        same_everywhere=True,
+    ),
     "privacy": CityText(
         gettext_noop("电话一栏下面的话"),
         gettext_noop("只有为您办事的人能看到，每次查看都有记录。不留也可以提交。"),
@@ -85,7 +100,7 @@ def text(key: str) -> str:
     English falls back to our own English text, not to the city's Chinese.
     """
     words, words_en = _cached_texts().get(key, ("", ""))
-    own = words_en if is_english() else words
+    own = words_en if is_english() and not TEXTS[key].same_everywhere else words
     default = TEXTS[key].default
     return own or (_(default) if default else "")
 

@@ -9,15 +9,17 @@ from typing import Any
 import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
-from yinghu.appeals.models import NEVER, Attachment
+from yinghu.appeals.models import NEVER, Attachment, Event
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
 from yinghu.appeals.phrases import by_requester_or_staff, said
 from yinghu.appeals.states import ClockKind, Status, Urgency, Who
 from yinghu.appeals.verb import ClockChanges, Verb
 from yinghu.common.job_queue import queue
 from yinghu.common.photos import StoredPhoto
+from yinghu.common.privacy.phones import certain_phone
 from yinghu.common.privacy.sealing import blind, seal
 from yinghu.people.access import Actor
 
@@ -30,6 +32,21 @@ URGENT_PRIORITY = 10
 """Priority of jobs that wait for no import: alarms, and reading single messages for danger."""
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
+LEFT_OUT = {
+    "null_point": gettext_noop("发来的位置是 0,0，没有记下"),
+    "far_point": gettext_noop("发来的位置离本市太远，没有记下"),
+    "bad_point": gettext_noop("发来的位置看不懂，没有记下"),
+    "bad_phone": gettext_noop("发来的电话看不懂，没有记下"),
+    "bad_photo": gettext_noop("有照片没有收下"),
+}
+"""What a message had and its appeal has not, by the code of the fault; shown to staff."""
+
+
+def _left_out_detail(event: Event) -> str:
+    codes = event.facts.get("left_out", ())
+    return _("；").join(_(LEFT_OUT[code]) for code in codes if code in LEFT_OUT)
+
+
 FILE = Verb(
     "file",
     gettext_noop("提交"),
@@ -40,6 +57,7 @@ FILE = Verb(
     target=Status.FILED,
     clocks=ClockChanges(start=(ClockKind.RECEIVE, ClockKind.SOLVE)),
     told=by_requester_or_staff(gettext_noop("您提交了诉求"), gettext_noop("诉求已登记")),
+    detail=_left_out_detail,
 )
 
 
@@ -60,8 +78,9 @@ RECORD = Verb(
 class Filing:
     """A channel's message, parsed and ready to become an appeal.
 
-    `phone` is E.164 or empty; `caller` identifies the requester without a phone (a channel's user
-    id). `id` is set if the caller reserved one. Codes must exist.
+    `phone` is as `phone_to_keep` returns it. It identifies the requester where it is certain, else
+    `caller` does (a channel's user id). `left_out` are keys of LEFT_OUT. `id` is set if the caller
+    reserved one. Codes must exist.
     """
 
     # Private data must not appear in a traceback or a log.
@@ -83,6 +102,7 @@ class Filing:
     language: str = "zh-hans"
     said_at: datetime | None = None
     photos: tuple[StoredPhoto, ...] = ()
+    left_out: tuple[str, ...] = ()
     id: int | None = None
 
 
@@ -93,13 +113,13 @@ WITH input AS (
         %(urgency)b::int2[], %(area)b::text[], %(place)b::bigint[], %(title)b::text[],
         %(body)b::text[], %(answers)b::text[], %(lon)b::float8[], %(lat)b::float8[],
         %(name)b::bytea[], %(phone)b::bytea[], %(address)b::bytea[], %(caller)b::bytea[],
-        %(language)b::text[], %(said_at)b::timestamptz[]
+        %(language)b::text[], %(said_at)b::timestamptz[], %(facts)b::text[]
     ) AS given(
         id, channel, klass, category_id,
         urgency, area_id, place_id, title,
         body, answers, lon, lat,
         name, phone, address, caller,
-        language, said_at
+        language, said_at, facts
     )
 ), limited AS MATERIALIZED (
     SELECT matter.urgency, matter.category, wanted.kind, applying.minutes, applying.working
@@ -140,8 +160,8 @@ WITH input AS (
         appeal_id, seq, verb, from_status, to_status, actor_kind, user_id, words, why, facts,
         klass, category_id, area_id)
     SELECT id, 1, %(verb)s::text, '', %(status)s::text, %(actor_kind)s::text, %(user_id)s::bigint,
-           '', '', '{}', klass, category_id, area_id
-    FROM appeal
+           '', '', input.facts::jsonb, appeal.klass, appeal.category_id, appeal.area_id
+    FROM appeal JOIN input USING (id)
     RETURNING id
 ), untallied AS (
     INSERT INTO appeals_untallied (event_id) SELECT id FROM event
@@ -219,7 +239,8 @@ def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor, verb: Verb
         **{name: [getattr(f, name) for f in filings] for name in _PLAIN},
         **{name: [seal(getattr(f, name)) for f in filings] for name in _SEALED},
         "answers": [_json(f.answers) if f.answers else "{}" for f in filings],
-        "caller": [blind(f.phone or f.caller) for f in filings],
+        "facts": [_json({"left_out": f.left_out}) if f.left_out else "{}" for f in filings],
+        "caller": [blind(certain_phone(f.phone) or f.caller) for f in filings],
         "past": verb is RECORD,
         "status": verb.target,
         "verb": verb.name,

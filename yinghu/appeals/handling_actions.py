@@ -94,7 +94,7 @@ def ask(appeal_id: int, actor: Actor, *, words: str, expect: int | None = None) 
 def can_answer(appeal: Appeal) -> bool:
     """Can the requester be asked: by phone, by the sender's id, or by a tracking link they have?"""
     channel = CHANNELS.get(appeal.channel)
-    return bool(appeal.caller) or bool(channel and channel.link)
+    return bool(appeal.caller or appeal.phone or (channel and channel.link))
 
 
 def _supply_clocks(

@@ -65,13 +65,13 @@ class Appeal(models.Model):
     """An appeal from filing to closing. `version` counts its events.
 
     `name`, `phone` and `address` are sealed (`privacy.sealing`); `caller` is the blind index of the
-    phone. `lon`, `lat` are WGS-84 degrees. `level` is a `people.Level`. `lead` is the first
-    receiver (首接负责) of a raised case. `also` are the units with a part in it beside `unit`
-    (lead, co-handlers, units called by a whistle), NULL for none. `returned`: its unit asked to
-    give it back, and the ruling is pending. `watched`: under supervision. `alarmed`: somebody may
-    be in danger, and nobody has judged it yet. `legs` counts unfinished legs of errands. `due_at`
-    is when its next own clock is due. `filed_at` is when we received it, `said_at` when the channel
-    did, if known.
+    phone where that is certain, else of the channel's id of the sender. `lon`, `lat` are WGS-84
+    degrees. `level` is a `people.Level`. `lead` is the first receiver (首接负责) of a raised case.
+    `also` are the units with a part in it beside `unit` (lead, co-handlers, units called by a
+    whistle), NULL for none. `returned`: its unit asked to give it back, and the ruling is pending.
+    `watched`: under supervision. `alarmed`: somebody may be in danger, and nobody has judged it
+    yet. `legs` counts unfinished legs of errands. `due_at` is when its next own clock is due.
+    `filed_at` is when we received it, `said_at` when the channel did, if known.
     """
 
     id = models.BigAutoField(primary_key=True)

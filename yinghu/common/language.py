@@ -12,4 +12,5 @@ def is_english() -> bool:
 
 def name_of(row: Any) -> str:
     """Return the row's name in the reader's language; places have one name."""
-    return str((is_english() and getattr(row, "name_en", "")) or row.name)
+    english = getattr(row, "name_en", "") if is_english() else ""
+    return str(english or row.name)

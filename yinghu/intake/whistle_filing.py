@@ -7,8 +7,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from yinghu.appeals import actions, moving
-from yinghu.appeals.filing import Filing
+from yinghu.appeals.channels import Door
 from yinghu.appeals.states import Occasion, Urgency
+from yinghu.intake.drafts import City, Draft, check
 from yinghu.intake.receive import Incoming, receive
 from yinghu.oversight import whistle_actions
 from yinghu.people.access import SYSTEM, Actor, staffed_units
@@ -40,11 +41,14 @@ def blow(
     """
     if not area.startswith(unit.area_id or ""):
         raise moving.Refused("elsewhere", _("%s不管这个地方") % unit, "area")
-    filing = Filing(body=whistle["why"], channel=CHANNEL, area=area)
+    draft = Draft(Door.INSIDE, CHANNEL, body=whistle["why"], area=area)
+    report = check(draft, City(categories={}))
+    for fault in report.faults:
+        raise moving.Refused(fault.code, fault.words, "why" if fault.field == "body" else "area")
     urgent = whistle["occasion"] == Occasion.EMERGENCY
     urgency = Urgency.URGENT if urgent else Urgency.NORMAL
     with transaction.atomic():
-        got = receive(Incoming(f"{actor.user_id}:{key}", raw, filing), actor)
+        got = receive(Incoming(f"{actor.user_id}:{key}", raw, report.filing), actor)
         if got.new:
             actions.sort(got.appeal_id, SYSTEM, category=category, area=area, urgency=urgency)
             actions.assign(got.appeal_id, SYSTEM, unit=unit.code, why=_("就地吹哨"))

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from yinghu.appeals.models import Appeal
+from yinghu.common.privacy.phones import certain_phone
 from yinghu.people import disclosure
 from yinghu.people.models import User
 
@@ -74,7 +75,8 @@ def _emails_of_logins(ids: Collection[int]) -> dict[int, str]:
 
 def _phones_of_requesters(ids: Collection[int]) -> dict[int, str]:
     sealed = Appeal.objects.filter(pk__in=ids).values_list("pk", "phone")
-    return {pk: disclosure.own_contact(phone) for pk, phone in sealed}
+    # Nothing is sent to a number that may be another's.
+    return {pk: certain_phone(disclosure.own_contact(phone)) for pk, phone in sealed}
 
 
 _LOOKUPS: dict[tuple[RecipientKind, str], Callable[[Collection[int]], dict[int, str]]] = {

@@ -15,7 +15,7 @@ one statement.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from yinghu.common.privacy.masking import mask_name, mask_phone
 from yinghu.common.privacy.opening import unseal, unseal_bytes
+from yinghu.common.privacy.phones import is_verified
 from yinghu.people import access, history, volunteers
 from yinghu.people.access import Actor, Case, Task
 from yinghu.people.models import Reveal, User, Volunteer
@@ -63,16 +64,22 @@ class Denied(PermissionDenied):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Name, phone (E.164) and address as they may be shown; "" if not given."""
+    """Name, phone and address as they may be shown; "" if not given.
+
+    The phone is in E.164, or as written if it is `unverified`.
+    """
 
     name: str
     phone: str
     address: str = ""
+    unverified: bool = False
 
 
 def masked(contact: SealedContact) -> Person:
     """Return masked name and phone, for staff's lists, pages and exports."""
-    return Person(mask_name(unseal(contact.name)), mask_phone(unseal(contact.phone)))
+    phone = unseal(contact.phone)
+    name, unverified = mask_name(unseal(contact.name)), not is_verified(phone)
+    return Person(name, mask_phone(phone), unverified=unverified)
 
 
 # --- logged -------------------------------------------------------------------------------------
@@ -105,7 +112,8 @@ def show_to_helper(actor: Actor, leg: Task, record: Record, why: str) -> Person:
     if leg.appeal_id != record.pk or not access.holds_leg(actor, leg):
         raise Denied
     _log_looks(actor, [(record.number, why)], _ALL if leg.at_home else _CONTACT)
-    return _person_of(record) if leg.at_home else Person(unseal(record.name), unseal(record.phone))
+    person = _person_of(record)
+    return person if leg.at_home else replace(person, address="")
 
 
 def log_places(actor: Actor, looks: Iterable[tuple[str, str]]) -> None:
@@ -160,7 +168,8 @@ def _login_id(actor: Actor) -> int:
 
 
 def _person_of(record: Record) -> Person:
-    return Person(unseal(record.name), unseal(record.phone), unseal(record.address))
+    phone = unseal(record.phone)
+    return Person(unseal(record.name), phone, unseal(record.address), not is_verified(phone))
 
 
 # --- not logged ---------------------------------------------------------------------------------

@@ -88,6 +88,29 @@ def by_point(lon: float, lat: float) -> Area | None:
     return known.areas.get(sure)
 
 
+def metres_outside(lon: float, lat: float) -> float | None:
+    """Return how far a point (WGS-84 degrees) is from the nearest known area, in metres.
+
+    0 within an outline, or within REACH of the centre of an area without one. None if no area has
+    an outline or a centre. Good to a few per cent near the city.
+    """
+    known = _known()
+    point = shapely.Point(lon, lat)
+    if any(outline.intersects(point) for _code, outline in known.outlines):
+        # Much faster than a distance: these outlines are prepared.
+        return 0.0
+    distances = [
+        float(centres.metres_to(lon, lat).min()) - REACH[level]
+        for level, centres in known.bare_centres.items()
+    ]
+    if known.outlines:
+        _nearest, apart = known.city.query_nearest(
+            shapely.Point(*known.flat(lon, lat)), return_distance=True, all_matches=False
+        )
+        distances.append(float(apart[0]))
+    return max(0.0, min(distances)) if distances else None
+
+
 @dataclass(frozen=True)
 class _Centres:
     """Centres of one level's areas, in the order of `codes`; radians."""
@@ -275,9 +298,18 @@ class _Known:
     areas: dict[str, Area] = field(default_factory=dict)
     outlines: list[tuple[str, BaseGeometry]] = field(default_factory=list)
     centres: dict[int, _Centres] = field(default_factory=dict)
+    bare_centres: dict[int, _Centres] = field(default_factory=dict)
+    """Of areas without an outline of their own or around them."""
+    city: shapely.STRtree = field(default_factory=lambda: shapely.STRtree([]))
+    """The outlines as `flat` draws them."""
+    squeeze: float = 1.0
     forms: dict[str, dict[str, _Form]] = field(default_factory=dict)
     finder: Finder = field(default_factory=lambda: Finder(()))
     box: Box | None = None
+
+    def flat(self, lon: float, lat: float) -> tuple[float, float]:
+        """Project a point to a plane in metres that is true at the latitude of the outlines."""
+        return lon * METRES_A_DEGREE * self.squeeze, lat * METRES_A_DEGREE
 
     def deepest(self, code: str) -> Area | None:
         """Return the area with the longest known prefix of `code`, or None."""
@@ -351,18 +383,30 @@ def _load(version: tuple[Any, ...]) -> _Known:
             geometry = shape(outline)
             shapely.prepare(geometry)
             known.outlines.append((code, geometry))
+    known.centres = {level: _centres_of(points) for level, points in centres.items()}
+    outlined_codes = tuple(code for code, _outline in known.outlines)
     for level, points in centres.items():
-        known.centres[level] = _Centres(
-            [code for code, _lon, _lat in points],
-            np.radians([lon for _code, lon, _lat in points]),
-            np.radians([lat for _code, _lon, lat in points]),
-        )
+        if bare := [point for point in points if not point[0].startswith(outlined_codes)]:
+            known.bare_centres[level] = _centres_of(bare)
     points_of_all = [(lon, lat) * 2 for points in centres.values() for _code, lon, lat in points]
     boxes = points_of_all + [geometry.bounds for _code, geometry in known.outlines]
     if boxes:
         west, south, east, north = zip(*boxes, strict=True)
         known.box = min(west), min(south), max(east), max(north)
+        known.squeeze = math.cos(math.radians((known.box[1] + known.box[3]) / 2))
+    scale = (METRES_A_DEGREE * known.squeeze, METRES_A_DEGREE)
+    known.city = shapely.STRtree(
+        [shapely.transform(outline, lambda at: at * scale) for _code, outline in known.outlines]
+    )
     return known
+
+
+def _centres_of(points: list[tuple[str, float, float]]) -> _Centres:
+    return _Centres(
+        [code for code, _lon, _lat in points],
+        np.radians([lon for _code, lon, _lat in points]),
+        np.radians([lat for _code, _lon, lat in points]),
+    )
 
 
 def _add_form(known: _Known, name: str, form: _Form) -> None:

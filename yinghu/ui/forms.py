@@ -14,11 +14,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
 from yinghu.appeals.actions import ASSIGN
-from yinghu.appeals.body_from_answers import body_of
 from yinghu.appeals.handling_actions import EXTEND
 from yinghu.appeals.labels import question_label
 from yinghu.appeals.models import Appeal, Category
@@ -30,7 +29,7 @@ from yinghu.common import photos
 from yinghu.common.config_types.config_form import labelled
 from yinghu.common.form_fields import InitialsWidget, LineField, PickerSelect, WordsField
 from yinghu.common.language import is_english, name_of
-from yinghu.common.privacy.phones import normal_phone
+from yinghu.intake.drafts import MAX_ADDRESS, MAX_BODY, MAX_NAME, MAX_PHONE, Fault
 from yinghu.oversight.actions import INVITE, SUPERVISE
 from yinghu.oversight.whistle_actions import GRADE, MEASURES, WHISTLE
 from yinghu.oversight.whistles import ratings
@@ -314,11 +313,11 @@ class DangerRadios(forms.RadioSelect):
 class FilingForm(forms.Form):
     """The filing form of citizens; a category adds its questions as fields `q_<key>`."""
 
-    # Needed only where no question was answered: see `clean`.
-    words = WordsField(max_length=MAX_WORDS, required=False)
-    where = LineField(max_length=200, required=False)
-    name = LineField(max_length=60, required=False)
-    phone = LineField(max_length=40, required=False)
+    # What they may hold is checked as of every draft: see `add_fault`.
+    words = WordsField(required=False)
+    where = LineField(required=False)
+    name = LineField(required=False)
+    phone = LineField(required=False)
     lon = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
     lat = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
 
@@ -330,14 +329,15 @@ class FilingForm(forms.Form):
         self.questions: list[str] = []
         words, where = self.fields["words"], self.fields["where"]
         words.label, where.label = _("您需要什么帮助？"), _("在什么地方")
-        words.widget = forms.Textarea(attrs={"rows": 4, "maxlength": MAX_WORDS})
+        words.widget = forms.Textarea(attrs={"rows": 4, "maxlength": MAX_BODY})
         # `app.js` clears the field's error once something is typed.
         words.widget.attrs["data-missing"] = _("请写几个字，说说您需要什么")
         words.widget.attrs["data-danger-words"] = ""
-        where.widget.attrs |= {"autocomplete": "street-address"}
+        where.widget.attrs |= {"autocomplete": "street-address", "maxlength": MAX_ADDRESS}
         self.fields["name"].label, self.fields["phone"].label = _("怎么称呼您"), _("手机或电话")
-        self.fields["name"].widget.attrs |= {"autocomplete": "name"}
-        self.fields["phone"].widget.attrs |= {"autocomplete": "tel", "inputmode": "tel"}
+        self.fields["name"].widget.attrs |= {"autocomplete": "name", "maxlength": MAX_NAME}
+        phone = {"autocomplete": "tel", "inputmode": "tel", "maxlength": MAX_PHONE}
+        self.fields["phone"].widget.attrs |= phone
         for question in category.questions if category else []:
             self.fields[f"q_{question['key']}"] = _question_field(question)
             self.questions.append(f"q_{question['key']}")
@@ -346,25 +346,20 @@ class FilingForm(forms.Form):
         """The fields of the category's questions."""
         return [self[name] for name in self.questions]
 
-    def clean_phone(self) -> str:
-        text: str = self.cleaned_data["phone"]
-        phone = normal_phone(text)
-        if text and not phone:
-            raise ValidationError(_("这个号码打不通，请核对；也可以不留"))
-        return phone
-
-    def clean(self) -> dict[str, Any]:
-        """Require words or an answer; make the words from the answers where they are missing."""
-        given: dict[str, Any] = self.cleaned_data
-        if "words" in given and not given["words"]:
-            language = get_language() or ""
-            answers = self.answers()
-            given["words"] = body_of(self.category, answers, language) if self.category else ""
-            # An invalid answer is reported at its question instead.
-            if not given["words"] and not any(name in self.errors for name in self.questions):
-                either, only = _("请写几个字，或者回答上面的问题"), _("请写几个字，说说您需要什么")
-                self.add_error("words", either if self.questions else only)
-        return given
+    def add_fault(self, fault: Fault) -> None:
+        """Show a fault of the form's draft beside its field."""
+        name = {"body": "words", "address": "where"}.get(fault.field, fault.field)
+        name = name.replace("answers.", "q_")
+        wrong_answer = any(question in self.errors for question in self.questions)
+        if name in self.errors or (fault.code == "missing" and wrong_answer):
+            # An invalid answer is reported at its question only.
+            return
+        said = fault.words
+        if name == "words" and fault.code in ("missing", "nothing_visible"):
+            said = _("请写几个字，说说您需要什么")
+            if self.questions:
+                said = _("请写几个字，或者回答上面的问题")
+        self.add_error(name if name in self.fields else None, said)
 
     def answers(self) -> dict[str, Any]:
         """Return the non-empty answers by question key."""

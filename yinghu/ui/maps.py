@@ -10,8 +10,10 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from yinghu.appeals.policies import policy
 from yinghu.common import rate_limit
 from yinghu.common.language import name_of
+from yinghu.intake.drafts import is_far
 from yinghu.places import locate, typeahead
 from yinghu.places.models import Area, parent_code_in
 
@@ -49,11 +51,16 @@ def _enclosing_outline(area: Area) -> dict[str, Any] | None:
 
 @require_GET
 def area_at_point(request: HttpRequest) -> JsonResponse:
-    """Answer with the area of the point `?lon=&lat=` (degrees of WGS-84); `{}` if there is none."""
+    """Answer with the area of the point `?lon=&lat=` (degrees of WGS-84).
+
+    `{}` if there is none, `{"far": true}` if a filing would not keep the point.
+    """
     if wait := rate_limit.too_many("words", request.META.get("REMOTE_ADDR", "")):
         return JsonResponse({"error": _("请 %d 秒后再试") % wait}, status=429)
     point = point_in(request.GET)
     found = locate.by_point(*point) if point else None
+    if point and not found:
+        return JsonResponse({"far": True} if is_far(*point, policy("city_margin_km")) else {})
     return JsonResponse({"code": found.pk, "name": name_of(found)} if found else {})
 
 

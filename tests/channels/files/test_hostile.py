@@ -192,4 +192,4 @@ def test_unused_columns_are_named_and_guessed_category_never_rejects(
         "import", path, "--channel", "feed", "--map", "内容=body", "诉求类别=category"
     )
     assert "没有用到的列：密级\n" in ran.err
-    assert rejects_of(path) == [["5", "没有这个类别：海角"]]
+    assert rejects_of(path) == [["5", "诉求类别：没有这个类别：海角"]]

@@ -7,47 +7,11 @@ import json
 import tempfile
 from pathlib import Path
 
-import phonenumbers
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from yinghu.appeals.channels import CHANNELS, channel_label
-from yinghu.channels.files import mapping
-from yinghu.common.privacy.phones import normal_phone
 from yinghu.common.tables.table_reader import Broken, Row, _named, open_source
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("13812345678", "+8613812345678"),
-        ("138-1234-5678", "+8613812345678"),
-        ("138 1234 5678", "+8613812345678"),
-        ("+86 13812345678", "+8613812345678"),
-        ("0579-85555555", "+8657985555555"),
-        ("(0579)85555555", "+8657985555555"),
-        ("13812345678/13900001111", "+8613812345678"),
-        ("无、13812345678", "+8613812345678"),
-        ("13812345678 13900001111", "+8613812345678"),
-        ("+39 333 1234567", "+393331234567"),
-        ("138****5678", ""),
-        ("无", ""),
-        ("", ""),
-        ("1", ""),
-        ("call me 13812345678 or", "+8613812345678"),
-    ],
-)
-def test_first_phone_of_a_cell_is_used(text: str, expected: str) -> None:
-    assert mapping.phone_of(text) == expected
-
-
-@given(st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True))
-def test_fast_path_for_mobiles_agrees_with_phonenumbers(text: str) -> None:
-    number = phonenumbers.parse(text, "CN")
-    assert phonenumbers.is_possible_number(number)
-    said = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    assert normal_phone(text, "CN") == said
 
 
 def test_columns_of_the_same_name_are_numbered() -> None:

@@ -18,9 +18,9 @@ from pytest_django import Settings
 from tests.cast import Cast
 from tests.web.conftest import Browse, form_of, text_of
 from yinghu.appeals.models import Appeal, Attachment
-from yinghu.appeals.moving import MAX_WORDS
 from yinghu.appeals.numbers import number_of
 from yinghu.common.privacy.opening import unseal
+from yinghu.intake.drafts import MAX_BODY
 from yinghu.intake.models import Message
 from yinghu.places.models import Area, Place
 
@@ -175,16 +175,17 @@ def test_external_id_does_not_allow_guessing_the_phone(
     assert re.fullmatch("[0-9a-f]{32}", mark)
 
 
-def test_invalid_photo_in_a_changed_form_is_refused(browse: Browse, tmp_path: Path) -> None:
+def test_invalid_photo_in_a_changed_form_refuses_only_itself(
+    browse: Browse, tmp_path: Path
+) -> None:
     client = browse()
     typed = {**form_of(client), "words": WORDS}
     client.post("/file", typed)
-    false = SimpleUploadedFile("照片.jpg", b"no photo", content_type="image/jpeg")
-    page = client.post("/file", {**typed, "phone": "13900001111", "photos": [false]})
-    assert page.status_code == 422
-    assert 'id="f-photos-error"' in text_of(page)
-    assert 'value="13900001111"' in text_of(page)
-    assert Appeal.objects.count() == 1
+    for _press in range(2):
+        false = SimpleUploadedFile("照片.jpg", b"no photo", content_type="image/jpeg")
+        page = client.post("/file", {**typed, "phone": "13900001111", "photos": [false]})
+        assert page.status_code == 302
+    assert Appeal.objects.count() == 2
     assert list(tmp_path.rglob("*.jpg")) == []
 
 
@@ -231,7 +232,7 @@ def test_invalid_phone_is_refused_and_input_kept(browse: Browse) -> None:
 
 def test_empty_and_too_long_words_are_refused(browse: Browse) -> None:
     assert "请写几个字" in text_of(file(browse(), words="  "))
-    page = file(browse(), words="很" * (MAX_WORDS + 1))
+    page = file(browse(), words="很" * (MAX_BODY + 1))
     assert page.status_code == 422
     assert not Appeal.objects.exists()
 
@@ -241,33 +242,25 @@ def test_nul_in_the_words_is_refused(browse: Browse) -> None:
     assert page.status_code == 422
 
 
-def test_failed_photo_storage_keeps_the_words(
+def test_failed_photo_storage_does_not_cost_the_words(
     browse: Browse, settings: Settings, tmp_path: Path
 ) -> None:
     settings.MEDIA_ROOT = tmp_path / "full"
     settings.MEDIA_ROOT.write_text("no folder")
     client = browse()
-    page = file(client, body="没有奶粉了", photos=[photo()])
-    assert page.status_code == 422
-    assert "照片现在存不下" in text_of(page)
-    assert "没有奶粉了" in text_of(page)
-    assert Appeal.objects.count() == 0
+    page = file(client, photos=[photo()])
+    assert page.status_code == 302
+    assert "没有收下：现在存不下" in text_of(client.get(page.url))
+    assert Appeal.objects.get().body == WORDS
+    assert Attachment.objects.count() == 0
 
 
-def test_invalid_photo_is_refused_and_leaves_no_files(browse: Browse, tmp_path: Path) -> None:
-    false = SimpleUploadedFile("照片.jpg", b"<script>alert(1)</script>", content_type="image/jpeg")
-    page = file(browse(), photos=[photo(), false])
-    assert page.status_code == 422
-    assert 'id="f-photos-error"' in text_of(page)
-    assert WORDS in text_of(page)
-    assert list(tmp_path.rglob("*.jpg")) == []
-    assert not Appeal.objects.exists()
-
-
-def test_more_than_six_photos_are_refused(browse: Browse) -> None:
-    page = file(browse(), photos=[photo() for _i in range(7)])
-    assert "最多 6 张照片" in text_of(page)
-    assert not Appeal.objects.exists()
+def test_more_than_six_photos_are_set_aside(browse: Browse) -> None:
+    client = browse()
+    page = file(client, photos=[photo() for _i in range(7)])
+    said = text_of(client.get(page.url))
+    assert "第 7 张照片（门口.png）没有收下：最多 6 张照片" in said
+    assert Attachment.objects.filter(appeal=Appeal.objects.get()).count() == 6
 
 
 def test_picking_a_category_without_javascript_keeps_input(browse: Browse) -> None:

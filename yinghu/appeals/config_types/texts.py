@@ -1,5 +1,6 @@
 """Configuration of the texts in `appeals.city_texts`, each with our default."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from yinghu.appeals import city_texts
 from yinghu.appeals.models import Text
@@ -24,6 +25,9 @@ class TextForm(ConfigForm):
     words_en = WordsField(required=False)
 
     def prepare(self) -> None:
+        if self._place and self._place.same_everywhere:
+            del self.fields["words_en"]
+            self.fields["words"].label = pgettext("text", "内容")
         for name, most in self._most().items():
             self.fields[name].widget = (
                 forms.Textarea(attrs={"rows": 3, "maxlength": most})
@@ -33,8 +37,13 @@ class TextForm(ConfigForm):
 
     def _most(self) -> dict[str, int]:
         """Longest text by field; English takes more characters."""
-        place = city_texts.TEXTS.get(self.key)
-        return {"words": place.most, "words_en": place.most * 3} if place else {}
+        most = self._place.most if self._place else 0
+        longest = {"words": most, "words_en": most * 3} if most else {}
+        return {name: each for name, each in longest.items() if name in self.fields}
+
+    @property
+    def _place(self) -> city_texts.CityText | None:
+        return city_texts.TEXTS.get(self.key)
 
     def clean(self) -> State:
         cleaned = super().clean() or {}
@@ -43,7 +52,15 @@ class TextForm(ConfigForm):
         for name, most in self._most().items():
             if len(cleaned.get(name, "")) > most:
                 self.add_error(name, _("太长了，这里最多 %d 个字") % most)
+        self._check_pattern(cleaned)
         return cleaned
+
+    def _check_pattern(self, cleaned: State) -> None:
+        place, words = self._place, cleaned.get("words", "")
+        if place and place.pattern and words and not re.fullmatch(place.pattern, words):
+            self.add_error("words", _("要写成这样：%s") % place.example)
+        if place and place.same_everywhere and self.data.get("words_en"):
+            raise ValidationError(_("这一项各种语言都一样，只写一个，不用再写英文的"))
 
 
 class TextType(ConfigType):
@@ -119,7 +136,9 @@ class TextType(ConfigType):
         names = [
             _(city_texts.TEXTS[key].where)
             for key in half
-            if key in city_texts.TEXTS and key != "hotline"
+            if key in city_texts.TEXTS
+            and key != "hotline"
+            and not city_texts.TEXTS[key].same_everywhere
         ]
         return [_("只写了中文，英文页面上还是原来的：%s") % _("、").join(names)] if names else []
 

@@ -84,13 +84,13 @@ def opened(
     args: argparse.Namespace, closing: contextlib.ExitStack, *, replay: bool = False
 ) -> OpenedFile:
     """Open the file with its reader and its rejects; `closing` closes both. Raises Unusable."""
-    from yinghu.appeals.channels import CHANNELS
+    from yinghu.appeals.channels import Door, channel_label, channels_of
     from yinghu.channels.files import importing, mapping
     from yinghu.channels.files.guessing import guess
 
-    channel = CHANNELS.get(args.channel)
-    if channel is None or not channel.by_file:
-        known = _("、").join(f"{code} {_(c.label)}" for code, c in CHANNELS.items() if c.by_file)
+    codes = channels_of(Door.FILE)
+    if args.channel not in codes:
+        known = _("、").join(f"{code} {_(channel_label(code))}" for code in codes)
         raise Unusable(
             _("没有可导入的渠道“%(channel)s”，有：%(known)s")
             % {"channel": args.channel, "known": known}

@@ -13,19 +13,25 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from yinghu.appeals.channels import Door
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
+from yinghu.appeals.policies import policy
 from yinghu.channels.files.times import DateOrders, UndecidedOrder, moment
 from yinghu.common import text_cleaning
-from yinghu.common.privacy.phones import normal_phone
 from yinghu.common.tables.table_reader import Row, Unusable
-from yinghu.places import coords, locate
+from yinghu.intake.drafts import (
+    MAX_ADDRESS,
+    MAX_TITLE,
+    POINT,
+    City,
+    Draft,
+    Fault,
+    check,
+    read_point,
+)
+from yinghu.places import locate
 
-MAX_BODY: Final = 20_000
-"""Characters; the longest letters to a city's mailbox that we have seen had 9,000."""
-MAX_TITLE: Final = 200
-MAX_NAME: Final = 100
-MAX_ADDRESS: Final = 300
 MAX_ID: Final = 120
 
 TARGETS: Final[dict[str, str]] = {
@@ -124,27 +130,21 @@ def _area_of(text: str) -> str | None:
     return matches[0].area.code if matches and matches[0].confidence >= locate.SHORT else None
 
 
-def phone_of(text: str) -> str:
-    """Return the first phone number of a cell in E.164, or "" (also for masked ones)."""
-    if text.isdecimal():
-        return normal_phone(text) if len(text) >= 5 else ""
-    parts = re.split(r"[/,，;；、]+", text)
-    for part in [*(re.sub(r"\s", "", part) for part in parts), *text.split()]:
-        # phonenumbers skips letters and stars, and would read 138****5678 as another number.
-        if re.fullmatch(r"\+?[\d\-()（）]{5,}", part) and (phone := normal_phone(part)):
-            return phone
-    return ""
+_LEFT_OUT: Final = {
+    "unknown_category": gettext_noop("类别不认识，留空了"),
+    "bad_phone": gettext_noop("电话看不懂"),
+    "bad_point": gettext_noop("坐标看不懂"),
+    "null_point": gettext_noop("坐标是 0,0，没有记下"),
+    "far_point": gettext_noop("坐标离本市太远，没有记下"),
+}
+"""What the summary says of values that their rows are filed without, by the fault's code."""
 
 
-def _words(title: str, body: str) -> tuple[str, str]:
-    """Return the title and body that an appeal gets from these cells. Raises Unclear."""
-    body, title = text_cleaning.clean_words(body), text_cleaning.clean_line(title)
-    if not body:
-        raise Unclear(_("没有诉求正文"))
+def _joined(title: str, body: str) -> tuple[str, str]:
+    """Return title and body of an appeal from these cells; a title that is too long begins both."""
+    title = text_cleaning.clean_line(title)
     if len(title) > MAX_TITLE:
-        body, title = f"{title}\n{body}", title[: MAX_TITLE - 1] + "…"
-    if len(body) > MAX_BODY:
-        raise Unclear(_("正文有 %(n)d 字，最多 %(most)d 字") % {"n": len(body), "most": MAX_BODY})
+        return title[: MAX_TITLE - 1] + "…", body and f"{title}\n{body}"
     return title, body
 
 
@@ -164,12 +164,14 @@ class RowReader:
 
     def __post_init__(self) -> None:
         _area_of.cache_clear()
-        active = list(Category.objects.filter(active=True).values_list("code", "name", "name_en"))
+        active = list(Category.objects.filter(active=True))
         self._categories = (
-            {name_en.lower(): code for code, _n, name_en in active if name_en}
-            | {name.lower(): code for code, name, _e in active}
-            | {code.lower(): code for code, _n, _e in active}
+            {each.name_en.lower(): each.code for each in active if each.name_en}
+            | {each.name.lower(): each.code for each in active}
+            | {each.code.lower(): each.code for each in active}
         )
+        self._city = City({each.code: each for each in active}, margin_km=policy("city_margin_km"))
+        self._spared = POINT | {"phone"} | ({"category"} if self.guessed else set())
         self._answers = {
             target.partition(".")[2]: column
             for target, column in self.mapping.items()
@@ -192,41 +194,50 @@ class RowReader:
         return clean(row.cells.get(self.no_ids)) if self.no_ids else self.cell(row, "external_id")
 
     def words(self, row: Row) -> tuple[str, str]:
-        """Return the title and body of the row's appeal. Raises Unclear."""
-        return _words(self.cell(row, "title"), self.cell(row, "body"))
+        """Return the title and body of the row's appeal."""
+        title, body = _joined(self.cell(row, "title"), self.cell(row, "body"))
+        return title, text_cleaning.clean_words(body)
 
     def understand(self, row: Row) -> tuple[Filing, list[str]]:
         """Return the row's appeal, and why details of it had to be left out. Raises Unclear."""
         # All cells at once: this runs for each of a hundred thousand rows.
         cells = dict.fromkeys(TARGETS, "")
         cells.update((target, clean(row.cells.get(column))) for target, column in self._columns)
-        title, body = _words(cells["title"], cells["body"])
-        filing = Filing(
+        title, body = _joined(cells["title"], cells["body"])
+        category = cells["category"]
+        lon, lat = read_point(cells["lon"], cells["lat"])
+        draft = Draft(
+            Door.FILE,
+            self.channel,
             body=body,
-            channel=self.channel,
             title=title,
-            name=text_cleaning.clean_line(cells["name"]),
-            address=text_cleaning.clean_line(cells["address"]),
+            name=cells["name"],
+            phone=cells["phone"],
+            # The same number in another channel is another person.
+            caller=f"{self.channel}:{cells['caller']}" if cells["caller"] else "",
+            category=self._categories.get(category.lower(), category),
+            lon=lon,
+            lat=lat,
+            gcj02=self.gcj02,
             said_at=self._moment(cells["said_at"]),
         )
-        if len(filing.name) > MAX_NAME or len(filing.address) > MAX_ADDRESS:
-            raise Unclear(
-                _("姓名最多 %(name)d 字，地址最多 %(address)d 字")
-                % {"name": MAX_NAME, "address": MAX_ADDRESS}
-            )
-        if caller := cells["caller"]:
-            # The same number in another channel is another person.
-            filing.caller = f"{self.channel}:{caller}"
-        left_out = [
-            *self._category(cells, filing),
-            *self._phone(cells, filing),
-            *self._location(cells, filing),
-        ]
         for key, column in self._answers.items():
             value = row.cells.get(column)
             if value is not None and value != "":
-                filing.answers[key] = clean(value) if isinstance(value, str) else value
-        return filing, left_out
+                draft.answers[key] = clean(value) if isinstance(value, str) else value
+        left_out = list(self._place(cells, draft))
+        report = check(draft, self._city)
+        refused, spared = report.do_without(self._spared)
+        if refused:
+            raise Unclear(_("；").join(self._explain(fault) for fault in refused))
+        return report.filing, left_out + [_(_LEFT_OUT[fault.code]) for fault in spared]
+
+    def _explain(self, fault: Fault) -> str:
+        if fault.field == "body" and fault.code in ("missing", "nothing_visible"):
+            return _("没有诉求正文")
+        label = TARGETS.get(fault.field)
+        column = self.mapping.get(fault.field) or (_(label) if label else fault.field)
+        return _("%(column)s：%(words)s") % {"column": column, "words": fault.words}
 
     def when(self, row: Row, target: str) -> datetime | None:
         """Return the point in time in this cell. Raises Unclear."""
@@ -245,38 +256,12 @@ class RowReader:
             raise Unclear(_("看不懂的时间：%s") % text[:40]) from error
         return found
 
-    def _category(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
-        text = cells["category"]
-        filing.category = self._categories.get(text.lower()) if text else None
-        if text and filing.category is None:
-            if not self.guessed:
-                raise Unclear(_("没有这个类别：%s") % text[:60])
-            yield _("类别不认识，留空了")
-
-    def _phone(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
-        text = text_cleaning.clean_line(cells["phone"])
-        filing.phone = phone_of(text)
-        if text and not filing.phone:
-            yield _("电话看不懂")
-
-    def _location(self, cells: dict[str, str], filing: Filing) -> Iterable[str]:
-        """Set point and area. Text that names no known area is put in front of the address."""
+    def _place(self, cells: dict[str, str], draft: Draft) -> Iterable[str]:
+        """Set area and address. Text that names no known area is put in front of the address."""
+        draft.address = cells["address"]
         text = text_cleaning.clean_line(cells["area"])
-        filing.area = _area_of(text) if text else None
-        if text and not filing.area:
+        draft.area = (_area_of(text) or "") if text else ""
+        if text and not draft.area:
             yield _("区域找不到，写进了地址")
-            if text not in filing.address:
-                filing.address = f"{text} {filing.address}".strip()[:MAX_ADDRESS]
-        lon, lat = cells["lon"], cells["lat"]
-        if not lon and not lat:
-            return
-        try:
-            point = float(lon), float(lat)
-            if not (-180 <= point[0] <= 180 and -90 <= point[1] <= 90):
-                raise ValueError
-        except ValueError:
-            yield _("坐标看不懂")
-            return
-        filing.lon, filing.lat = coords.gcj_to_wgs(*point) if self.gcj02 else point
-        if not filing.area and (area := locate.by_point(filing.lon, filing.lat)):
-            filing.area = area.code
+            if text not in draft.address:
+                draft.address = f"{text} {draft.address}".strip()[:MAX_ADDRESS]

@@ -151,10 +151,7 @@ class Replay:
         found = known_messages(self._reader.channel, keys)
         answered: list[tuple[Row, int, Answered]] = []
         for row, key in batch:
-            try:
-                earlier = earlier_message(found, key, *self._reader.words(row))
-            except Unclear:
-                continue
+            earlier = earlier_message(found, key, *self._reader.words(row))
             if earlier is None:
                 continue
             try:

@@ -64,9 +64,11 @@ class _Plain(dict[int, str]):
 
 _plain = _Plain()
 
-_MAYBE_PHONE = re.compile(r"\d(?:[\W_]{0,3}\d){3,}")
+_EXTENSION = r"(?:\s{0,2}(?:转|轉|分机|分機|内线|內線|[Ee][Xx][Tt]\.?|[Xx])[\W_]{0,3}\d{1,6})"
+"""What follows a phone of a switchboard; it tells which person."""
+_MAYBE_PHONE = re.compile(rf"\d(?:[\W_]{{0,3}}\d){{6,}}{_EXTENSION}?|\d(?:[\W_]{{0,3}}\d){{3,}}")
 """Digits with up to three marks or blanks between; four may be seven, because ㊿ is two."""
-_PART_OF_PHONE = re.compile(r"\d(?:[\W_]{0,3}\d){4,}")
+_PART_OF_PHONE = re.compile(rf"\d(?:[\W_]{{0,3}}\d){{4,}}{_EXTENSION}?")
 _SHORTEST_PHONE = 7
 """Digits of the shortest phone."""
 
@@ -78,6 +80,7 @@ _NOT_A_PHONE = re.compile(
 )
 """Numbers that are not phones: dates, case numbers, one or two times."""
 _MOBILE = re.compile(r"(?:(?:00)?86|0)?1[3-9][0-9]{9}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _LIST_MARKS = frozenset(",，、")
 
 
@@ -192,7 +195,14 @@ def mask_name(name: str) -> str:
 
 
 def mask_phone(phone: str) -> str:
-    """`+8613812345678` becomes `138****5678`; short numbers keep their last two digits only."""
+    """`+8613812345678` becomes `138****5678`.
+
+    Short numbers, and those kept as written (`0571-88888888转801`), show their last two digits, and
+    the first three only if there are ten or more.
+    """
+    if not _E164.fullmatch(phone):
+        digits = digits_in(unicodedata.normalize("NFKC", phone))
+        return f"{digits[:3] if len(digits) > 9 else ''}****{digits[-2:]}" if digits else ""
     digits = phone.removeprefix("+86").removeprefix("+")
     if len(digits) < 8:
         return "****" + digits[-2:] if digits else ""

@@ -27,6 +27,7 @@ from yinghu.appeals.models import Appeal, Clock
 from yinghu.appeals.states import ClockKind, Status, Urgency
 from yinghu.appeals.verb import Verb
 from yinghu.common.language import name_of
+from yinghu.common.privacy.phones import PhoneCall, call_for
 from yinghu.notifications import read_state
 from yinghu.oversight import alarms, whistle_duties
 from yinghu.oversight import shared_cases as sharing
@@ -243,6 +244,12 @@ def timeline(appeal: Appeal, story: Story, reader: str = "requester") -> dict[st
     token = appeal.token if own else ""
     here = reverse(page, args=[token or appeal.number])
     return {"steps": steps, "inside": inside, "story": story, "here": here, "token": token}
+
+
+@register.simple_tag
+def phone_call(phone: str) -> PhoneCall | None:
+    """What to dial for a stored phone, completed by the city's area code; None if unclear."""
+    return call_for(phone, city_texts.text("area_code"))
 
 
 @register.inclusion_tag("ui/parts/person.html")

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from yinghu.appeals import inboxes
 from yinghu.appeals.models import Appeal
 from yinghu.appeals.numbers import id_of, number_of
-from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.phones import certain_phone, normal_phone
 from yinghu.common.privacy.sealing import blind
 from yinghu.people.access import Actor, may_search_phones, words_to_search
 from yinghu.triage import search as words
@@ -46,7 +46,7 @@ def _id_in(query: str) -> int | None:
 def phone_in(actor: Actor, query: str) -> str:
     """Return the query as a phone if it is one and the actor may search by it; else ""."""
     if _id_in(query) is None and _looks_like_phone(query) and may_search_phones(actor):
-        return normal_phone(query)
+        return certain_phone(query)
     return ""
 
 

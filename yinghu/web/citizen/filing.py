@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core import signing
@@ -18,28 +19,26 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 from django.utils.html import format_html
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
+from yinghu.appeals.channels import Door
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common import photos, rate_limit
-from yinghu.common.photos import BadPhoto, StoredPhoto
+from yinghu.common.photos import BadPhoto, NoRoom, StoredPhoto
+from yinghu.common.privacy.phones import may_be_mistyped
 from yinghu.common.privacy.sealing import blind
+from yinghu.intake.drafts import POINT, City, Draft, check, read_point
 from yinghu.intake.receive import Incoming, Received, raw_of, receive
 from yinghu.people.access import Actor
-from yinghu.places.area_fields import CERTAIN
-from yinghu.places.locate import by_point, by_words, metres
 from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
 from yinghu.ui.forms import FilingForm
-from yinghu.ui.maps import point_in
 from yinghu.ui.verb_views import store_photos
 
 CHANNEL = "web"
-FAR = 200_000
-"""Positions farther than this from the city's centre, in metres, are ignored as wrong."""
 MAX_BODY = photos.MAX_PHOTOS * photos.MAX_UPLOAD_BYTES + 2**20
 _COMPARED = ("body", "name", "phone", "address", "category", "place", "answers", "lon", "lat")
 """Fields that tell a changed form from one sent again; digests in kept forms fix the order."""
@@ -66,14 +65,16 @@ def _signer_for(request: HttpRequest) -> signing.Signer:
 
 @dataclass(slots=True)
 class Sheet:
-    """A filing form being processed: input, place and errors."""
+    """A filing form being processed: input, place, errors, and what is filed without."""
 
     form: FilingForm
     place: Place | None
     form_id: str
     problem: str = ""
-    photo_problem: str = ""
     photos_lost: bool = False
+    set_aside: list[str] = field(default_factory=list)
+    odd_phone: str = ""
+    """A phone that may be mistyped: it is taken if the form is sent with it again."""
     unknown_place: bool = False
 
     def show(self, request: HttpRequest, status: int = 200, template: str = "") -> HttpResponse:
@@ -133,18 +134,15 @@ def take_form(request: HttpRequest, place: Place | None) -> HttpResponse:
         page = sheet.show(request, 429)
         page.headers["Retry-After"] = str(wait)
         return page
-    stored: tuple[StoredPhoto, ...] = ()
-    valid = form.is_valid()
-    try:
-        if len(pictures) > photos.MAX_PHOTOS:
-            raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
-        stored = store_photos(pictures) if valid else ()
-    except BadPhoto as wrong:
-        sheet.photo_problem = str(wrong)
-    if not valid or sheet.photo_problem:
+    form.is_valid()
+    filing = _check_draft(sheet)
+    if filing is None or form.errors:
         return sheet.show(request, 422)
+    stored = _keep_photos(sheet, pictures)
+    filing.photos = stored
+    if len(stored) < len(pictures):
+        filing.left_out += ("bad_photo",)
     sums = [_sum_of(picture) for picture in pictures]
-    filing = _build_filing(sheet, stored)
     try:
         first, received = _receive_form(request, form_id, filing, sums)
     except (IntegrityError, DataError):
@@ -156,6 +154,8 @@ def take_form(request: HttpRequest, place: Place | None) -> HttpResponse:
         messages.info(request, _("这张表已经提交过了，没有重复登记，就是下面这一件。"))
     elif received.appeal_id != first:
         _explain_second_appeal(request, first)
+    for said in sheet.set_aside:
+        messages.warning(request, said)
     if request.headers.get("Accept") == "application/json":
         # The script navigates itself, so that messages appear on the result page.
         there = reverse("filed", args=[track_token(received.appeal_id)])
@@ -219,45 +219,92 @@ def _explain_second_appeal(request: HttpRequest, first: int) -> None:
     )
 
 
-def _build_filing(sheet: Sheet, stored: tuple[StoredPhoto, ...]) -> Filing:
-    given, place, form = sheet.form.cleaned_data, sheet.place, sheet.form
-    where = given["where"]
-    point = _plausible_point(point_in(given))
-    area = place.area_id if place else None
-    if area is None and where:
-        matches = by_words(where)
-        area = matches[0].area.pk if matches and matches[0].confidence >= CERTAIN else None
-    if area is None and point:
-        found = by_point(*point)
-        area = found.pk if found else None
-    if point is None and place and place.lon is not None and place.lat is not None:
-        point = (place.lon, place.lat)
-    lon, lat = point or (None, None)
-    return Filing(
-        body=given["words"],
-        channel=CHANNEL,
-        name=given["name"],
-        phone=given["phone"],
-        address=where,
-        category=form.category.pk if form.category else None,
-        area=area,
-        place=place.pk if place else None,
+_NO_POSITION = gettext_noop(
+    "手机没有定到位置，所以没有记下位置；其余的都收到了。"
+    "要人上门的，请在进度页的“补充情况”里写明地点。"
+)
+_SET_ASIDE: Final = {
+    "bad_point": _NO_POSITION,
+    "null_point": _NO_POSITION,
+    "far_point": gettext_noop(
+        "您给的位置离本市太远，没有记下；其余的都收到了。"
+        "要人上门的，请在进度页的“补充情况”里写明地点。"
+    ),
+}
+"""What the requester reads of a point that was not kept, by the fault's code."""
+
+
+def _draft_of(form: FilingForm, place: Place | None) -> Draft:
+    given = form.cleaned_data
+    lon, lat = read_point(given.get("lon", ""), given.get("lat", ""))
+    return Draft(
+        Door.FORM,
+        CHANNEL,
+        body=given.get("words", ""),
+        name=given.get("name", ""),
+        phone=given.get("phone", ""),
+        address=given.get("where", ""),
+        category=form.category.pk if form.category else "",
+        place=place.code if place else "",
         lon=lon,
         lat=lat,
         answers=form.answers(),
         language=get_language() or "zh-hans",
-        photos=stored,
     )
 
 
-def _plausible_point(point: tuple[float, float] | None) -> tuple[float, float] | None:
-    if point is None:
+def _check_draft(sheet: Sheet) -> Filing | None:
+    """Check the form as every draft is checked; None if it has errors, which the form then shows.
+
+    A point that cannot be right refuses nothing.
+    """
+    form, place = sheet.form, sheet.place
+    categories = {form.category.pk: form.category} if form.category else {}
+    city = City(categories, {place.code: place} if place else {})
+    report = check(_draft_of(form, place), city)
+    refused, spared = report.do_without(POINT)
+    for fault in refused:
+        form.add_fault(fault)
+    sheet.set_aside += [_(_SET_ASIDE[fault.code]) for fault in spared]
+    if _asks_about_phone(sheet, report.filing.phone):
         return None
-    known = Area.objects.filter(lon__isnull=False, lat__isnull=False, retired_at=None)
-    middle = known.order_by("level", "code").first()
-    if middle is None or middle.lon is None or middle.lat is None:
-        return point
-    return point if metres(*point, middle.lon, middle.lat) <= FAR else None
+    return None if refused else report.filing
+
+
+def _asks_about_phone(sheet: Sheet, phone: str) -> bool:
+    """Ask once whether a phone that may be mistyped is right."""
+    if not phone or not may_be_mistyped(phone):
+        return False
+    sheet.odd_phone = phone
+    if sheet.form.data.get("odd_phone") == phone:
+        return False
+    said = _("这个号码可能写错了，请核对。没有错的话，再按一次“提交”，我们照样记下。")
+    sheet.form.add_error("phone", said)
+    return True
+
+
+def _keep_photos(sheet: Sheet, pictures: Iterable[UploadedFile[Any]]) -> tuple[StoredPhoto, ...]:
+    """Store the photos that can be taken; one that cannot refuses neither the others nor the form.
+
+    The requester reads which were not taken, and why.
+    """
+    kept: tuple[StoredPhoto, ...] = ()
+    for number, picture in enumerate(pictures, 1):
+        try:
+            if number > photos.MAX_PHOTOS:
+                raise BadPhoto(_("最多 %d 张照片") % photos.MAX_PHOTOS)
+            kept += store_photos([picture])
+        except BadPhoto as bad:
+            why = _("现在存不下") if isinstance(bad, NoRoom) else str(bad)
+            said = {"number": number, "name": str(picture.name)[:60], "why": why}
+            sheet.set_aside.append(
+                _(
+                    "第 %(number)d 张照片（%(name)s）没有收下：%(why)s。"
+                    "其余的都收到了；照片可以在进度页的“补充情况”里再发。"
+                )
+                % said
+            )
+    return kept
 
 
 def _raw_form(request: HttpRequest, digest: str, sums: list[str]) -> bytes:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from yinghu.common import rate_limit, sms, text_cleaning
-from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.phones import certain_phone
 from yinghu.common.privacy.sealing import blind
 from yinghu.common.text import digits_in
 from yinghu.intake import one_time_codes
@@ -58,7 +58,7 @@ def handle_phone_form(request: HttpRequest, purpose: Purpose, *, quota_key: str 
     if not sms.reaches_people():
         raise Http404
     typed = text_cleaning.clean_line(request.POST.get("phone", "")[:40])
-    phone = normal_phone(typed)
+    phone = certain_phone(typed)
     if not phone:
         return PhoneStep(typed, wrong_phone=_("请写完整的手机号码"), status=422)
     if "code" in request.POST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 from django.conf import settings
@@ -22,10 +23,12 @@ from yinghu.appeals.models import Appeal, Category
 from yinghu.appeals.numbers import id_of, id_of_token
 from yinghu.appeals.states import Status, Urgency
 from yinghu.common import photos, rate_limit, sms, text_cleaning
-from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.phones import certain_phone
 from yinghu.common.privacy.sealing import blind
+from yinghu.common.text import digits_in
 from yinghu.demo.cast import demo_logins
 from yinghu.errands.receipts import shown_to_requester
+from yinghu.intake.drafts import MAX_PHONE
 from yinghu.people import disclosure
 from yinghu.people.access import administrators, requester_of
 from yinghu.places.models import Place
@@ -247,13 +250,14 @@ def find_page(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "citizen/find.html", context)
     appeal_id = id_of(number[:40])
-    caller = blind(normal_phone(text_cleaning.clean_line(phone[:40]))) or b""
+    typed = text_cleaning.clean_line(phone[:MAX_PHONE])
+    caller = blind(certain_phone(typed) or digits_in(typed)) or b""
     if wait := _too_many_tries(request, appeal_id, caller):
         context["problem"] = _("试得太多了，请 %d 秒后再试") % wait
         page = render(request, "citizen/find.html", context, status=429)
         page.headers["Retry-After"] = str(wait)
         return page
-    if appeal := inboxes.of_caller(appeal_id, caller):
+    if appeal := inboxes.of_caller(appeal_id, caller) or _by_written_phone(appeal_id, typed):
         return redirect("track", token=appeal.token)
     context["problem"] = (
         _("没有找到：请核对编号，以及提交时留的电话")
@@ -261,6 +265,15 @@ def find_page(request: HttpRequest) -> HttpResponse:
         else _("这个编号不对，可能有一位看错了、多了或少了，请再核对")
     )
     return render(request, "citizen/find.html", context, status=404)
+
+
+def _by_written_phone(appeal_id: int | None, typed: str) -> Appeal | None:
+    """Find a case whose phone was kept as written, by all of its digits."""
+    if appeal_id is None or not digits_in(typed):
+        return None
+    found = Appeal.objects.filter(pk=appeal_id, caller=None).exclude(phone=b"").first()
+    written = digits_in(disclosure.own_contact(found.phone)) if found else ""
+    return found if hmac.compare_digest(written, digits_in(typed)) else None
 
 
 def _too_many_tries(request: HttpRequest, appeal_id: int | None, caller: bytes) -> int:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from yinghu.common import rate_limit
 from yinghu.common.form_fields import LineField
 from yinghu.common.language import name_of
-from yinghu.common.privacy.phones import normal_phone
+from yinghu.common.privacy.phones import certain_phone, normal_phone
 from yinghu.common.privacy.sealing import blind
 from yinghu.common.text import digits_in
 from yinghu.errands import membership
@@ -137,7 +137,7 @@ def _fitting(
         return found.filter(named), ""
     if wait := rate_limit.too_many("phone", f"user {login_of(request).pk}"):
         return found.none(), _("查得太多了，请 %d 秒后再查") % wait
-    phone = normal_phone(query)
+    phone = certain_phone(query)
     if not phone:
         return found.none(), _("按手机号找，请写完整的号码")
     return found.filter(caller=blind(phone)), ""

@@ -3,7 +3,7 @@
 "use strict";
 (function () {
   var says = document.getElementById("says").dataset;
-  var TWO_DAYS = 2 * 86400e3, MAX_SIDE = 1600, QUALITY = 0.82, STALL = 60000;
+  var TWO_DAYS = 2 * 86400e3, MAX_SIDE = 1600, QUALITY = 0.82, MAX_BYTES = 12 * 1024 * 1024, STALL = 60000;
   function all(selector, root) { return Array.from((root || document).querySelectorAll(selector)); }
   function on(selector, act) {
     document.addEventListener("click", function (event) {
@@ -197,17 +197,42 @@
     var input = form.querySelector("input[type=file]");
     return input ? chosen.get(input) || Array.from(input.files) : [];
   }
+  // What the server takes, by the first bytes: names and types of files are often wrong.
+  var KINDS = [["jpeg", /^\xff\xd8\xff/], ["png", /^\x89PNG/], ["gif", /^GIF8/], ["webp", /^RIFF[^]{4}WEBP/],
+    ["heif", /^[^]{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)/]];
+  function kindOf(file) {
+    return new Promise(function (resolve) {
+      var reader = new FileReader();
+      reader.onerror = function () { resolve(""); };
+      reader.onload = function () {
+        var head = String.fromCharCode.apply(null, new Uint8Array(reader.result));
+        var found = KINDS.filter(function (pair) { return pair[1].test(head); })[0];
+        resolve(found ? found[0] : "");
+      };
+      reader.readAsArrayBuffer(file.slice(0, 16));
+    });
+  }
+  // Resolves to the file to send, or to the reason (a key of `says`) why it cannot be taken.
   function shrink(file) {
+    return kindOf(file).then(function (kind) {
+      return resized(file, kind).then(function (small) {
+        return typeof small !== "string" && small.size > MAX_BYTES ? "photoBig" : small;
+      });
+    });
+  }
+  function resized(file, kind) {
     // Browsers that ignore image orientation would produce rotated photos.
     var turns = window.CSS && CSS.supports && CSS.supports("image-orientation", "from-image");
-    if (!turns || !/^image\//.test(file.type) || file.type === "image/gif") return Promise.resolve(file);
+    if (kind && (!turns || kind === "gif")) return Promise.resolve(file);
     return new Promise(function (resolve) {
       var image = new Image(), url = URL.createObjectURL(file);
       function done(result) { URL.revokeObjectURL(url); resolve(result); }
-      image.onerror = function () { done(file); };
+      // Few browsers open HEIF, but the server does. Every browser opens the other kinds.
+      image.onerror = function () { done(kind === "heif" ? file : kind ? "photoBroken" : "notPhoto"); };
       image.onload = function () {
         var share = Math.min(1, MAX_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
-        if (share === 1 && file.size < 400000) { done(file); return; }
+        // Another kind that this browser opens becomes a JPEG, whatever its size.
+        if (kind && share === 1 && file.size < 400000) { done(file); return; }
         try {
           var canvas = document.createElement("canvas"), pen;
           canvas.width = Math.max(1, Math.round(image.naturalWidth * share));
@@ -217,10 +242,11 @@
           pen.fillRect(0, 0, canvas.width, canvas.height);
           pen.drawImage(image, 0, 0, canvas.width, canvas.height);
           canvas.toBlob(function (blob) {
-            if (!blob || blob.size >= file.size) { done(file); return; }
+            if (kind && (!blob || blob.size >= file.size)) { done(file); return; }
+            if (!blob) { done("notPhoto"); return; }
             done(new File([blob], file.name.replace(/\.[^.]*$/, "") + ".jpg", { type: "image/jpeg" }));
           }, "image/jpeg", QUALITY);
-        } catch (e) { done(file); }
+        } catch (e) { done(kind ? file : "notPhoto"); }
       };
       image.src = url;
     });
@@ -238,6 +264,16 @@
     files.forEach(function (file, index) {
       var item = document.createElement("li"), image = document.createElement("img"), button = document.createElement("button");
       image.alt = file.name;
+      image.onerror = function () {
+        // The browser cannot show it; the server can.
+        var name = document.createElement("span");
+        name.className = "no-preview";
+        name.textContent = (/\.(\w{1,5})$/.exec(file.name) || ["", "?"])[1].toUpperCase();
+        name.title = file.name + " · " + says.noPreview;
+        name.setAttribute("role", "img");
+        name.setAttribute("aria-label", file.name);
+        image.replaceWith(name);
+      };
       image.src = URL.createObjectURL(file);
       button.type = "button";
       button.className = "btn btn-icon";
@@ -253,10 +289,22 @@
     strip.hidden = !files.length;
     if (input.form) save(input.form);
   }
+  // Say beside the photos which could not be taken, and why.
+  function complain(input, refused) {
+    var part = input.closest(".photo-field"), strip = part.querySelector(".strip");
+    all(".wrong", part).forEach(function (old) { old.remove(); });
+    if (!refused.length) return;
+    var note = document.createElement("div");
+    note.className = "wrong";
+    note.setAttribute("role", "alert");
+    note.textContent = refused.concat(says.photosStay).join(" ");
+    part.insertBefore(note, strip);
+  }
   document.addEventListener("change", function (event) {
     var input = event.target;
     if (input.type !== "file" || !input.closest(".photo-field")) return;
     var most = Number(input.dataset.max), before = chosen.get(input) || [], added = Array.from(input.files);
+    var refused = [];
     if (before.length + added.length > most) tell(says.most, ["close"]);
     added = added.slice(0, Math.max(0, most - before.length));
     if (!added.length) { put(input, before); return; }
@@ -270,7 +318,9 @@
         return shrink(file).then(function (small) {
           done += 1;
           progress(done / added.length);
-          return ready.concat(small);
+          if (typeof small !== "string") return ready.concat(small);
+          refused.push(says[small].replace("{name}", file.name));
+          return ready;
         });
       });
     }, Promise.resolve([])).then(function (ready) {
@@ -278,6 +328,7 @@
       if (tray.querySelector("p").textContent === says.shrinking) tell("");
       tray.querySelector("progress").hidden = true;
       put(input, before.concat(ready));
+      complain(input, refused);
       document.dispatchEvent(new Event("yinghu:shrunk"));
     });
   });
@@ -413,7 +464,7 @@
       .then(function (answer) { return answer.ok ? answer.json() : {}; })
       .then(function (area) {
         var near = lon.dataset.within ? " · " + says.metres.replace("{n}", lon.dataset.within) : "";
-        if (lon.value) word(says.located + (area.name ? " · " + area.name : "") + near);
+        if (lon.value) word(area.far ? says.far : says.located + (area.name ? " · " + area.name : "") + near);
       })
       .catch(function () { /* show the position without a name */ });
   }
