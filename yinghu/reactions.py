@@ -17,7 +17,14 @@ from procrastinate.contrib.django import app as jobs
 from yinghu.appeals import actions, clocks, closing_actions, merged, moving
 from yinghu.appeals.actions import ACCEPT, ANSWER, ASSIGN, CORRECT, HAND, RETURN, SORT
 from yinghu.appeals.closing_actions import CLOSE, DECLINE, MERGE, RATE, REOPEN, WITHDRAW
-from yinghu.appeals.filing import ALARM_QUEUE, DANGER_TASK, FILE, REACT_TASK, URGENT_PRIORITY
+from yinghu.appeals.filing import (
+    ALARM_QUEUE,
+    DANGER_TASK,
+    FILE,
+    REACT_TASK,
+    RECORD,
+    URGENT_PRIORITY,
+)
 from yinghu.appeals.handling_actions import RESOLVE, SUPPLY, URGE
 from yinghu.appeals.models import Appeal, Category, ChaseAct, Clock, Event
 from yinghu.appeals.notify import notify_change
@@ -318,6 +325,7 @@ def _classify_answered(event: Event) -> None:
 
 REACTIONS: dict[Verb, tuple[Reaction, ...]] = {
     FILE: (index_words, suggest_sorting, record_duplicates),
+    RECORD: (index_words,),
     SORT: (route_sorted,),
     CORRECT: (raise_emergency, follow_ups.resolve_when_done),
     CONFIRM: (raise_emergency, follow_ups.resolve_when_done),

@@ -15,8 +15,8 @@ from yinghu.intake.models import Message
 from yinghu.intake.receive import (
     Incoming,
     Unread,
-    appeals_by_id,
     keep_unread,
+    known_messages,
     receive,
     receive_many,
 )
@@ -53,7 +53,7 @@ def test_unread_message_is_kept_until_it_is_read() -> None:
     keep_unread("feed", [Unread("1", b"raw", "看不懂" * 200), Unread("1", b"raw 2", "还是看不懂")])
     kept = Message.objects.get()
     assert (unseal(kept.raw), kept.error, kept.appeal_id) == ("raw 2", "还是看不懂", None)
-    assert appeals_by_id("feed", ["1"]) == {}
+    assert known_messages("feed", ["1"]) == {}
     got = receive(message("1"), SYSTEM)
     assert got.new
     kept.refresh_from_db()
@@ -61,7 +61,8 @@ def test_unread_message_is_kept_until_it_is_read() -> None:
     keep_unread("feed", [Unread("1", b"later", "看不懂")])
     kept.refresh_from_db()
     assert (unseal(kept.raw), kept.error) == ("停水", "")
-    assert appeals_by_id("feed", ["1", "2"]) == {"1": got.appeal_id}
+    known = known_messages("feed", ["1", "2"])
+    assert {key: each.appeal_id for key, each in known.items()} == {"1": got.appeal_id}
 
 
 def test_bad_message_rolls_back_its_batch(own_city: City) -> None:

@@ -12,7 +12,8 @@ from django.db import IntegrityError, connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from tests.places.conftest import DEMO
-from yinghu.administration import files
+from yinghu.administration import files, tables
+from yinghu.administration.registry import TYPES
 from yinghu.commands import areas as command
 from yinghu.common.tables.table_reader import BadFile
 from yinghu.people.models import Change
@@ -184,6 +185,55 @@ def test_foreign_codes_take_their_level_from_the_parent(tmp_path: Path) -> None:
     assert parent_code_in("NL-0363-AB", known) == "NL-0363"
     assert parent_code_in("NL", known) == ""
     assert [level_of(code) for code in ("330782", "330782001", "330782001001")] == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("no_areas")
+@pytest.mark.parametrize(
+    ("rows", "taken", "why"),
+    [
+        # Whatever the order: a post over area 1 would reach area 10.
+        ("1,城关,1\n10,河西,1\n2,城南,1\n", ["1", "2"], "代码就不能以 1 开头"),
+        ("A10,河西,1\nA1,城关,1\n", ["A1"], "代码就不能以 A1 开头"),
+        # Without levels, 10 could be meant to be below 1.
+        ("1,城关,\n10,河西,\n", ["1"], "如果是这样，请写明层级"),
+        ("1,城关,1\n10,一村,2\n", ["1", "10"], ""),
+    ],
+)
+def test_code_that_begins_with_an_equals_is_refused(
+    tmp_path: Path, rows: str, taken: list[str], why: str
+) -> None:
+    report = files.import_areas(write(tmp_path, f"code,name,level\n{rows}"))
+    assert list(Area.objects.values_list("code", flat=True)) == taken
+    assert [why in reject.reason for reject in report.rejects] == [True] * bool(why)
+
+
+@pytest.mark.usefixtures("no_areas")
+def test_set_up_warns_of_codes_that_were_taken_before() -> None:
+    Area.objects.bulk_create(
+        [Area(code=code, name=name, level=1) for code, name in (("1", "城关"), ("10", "河西"))]
+    )
+    (warning, *_others) = TYPES["area"].warnings()
+    assert warning.startswith("“河西”的代码 10 以“城关”的代码 1 开头，层级却不比它低")
+
+
+@pytest.mark.usefixtures("no_areas")
+def test_code_that_begins_others_is_refused_at_every_door(tmp_path: Path) -> None:
+    files.import_areas(write(tmp_path, "code,name,level\n10,河西,1\n11,河东,1\n"))
+    later = "code,name,level\n1,城关,1\n"
+    report = files.import_areas(write(tmp_path, later))
+    assert "“河西”的代码 10 以它开头" in report.rejects[0].reason
+    # The page and `yinghu setup` plan lines in the order of the file.
+    rows = [
+        (line, {"code": code, "name": name, "level": "1"})
+        for line, (code, name) in enumerate((("20", "城北"), ("2", "城南"), ("21", "城西")))
+    ]
+    plan = tables.plan_import(TYPES["area"], rows)
+    assert [(line.key, line.does) for line in plan.lines] == [
+        ("20", "new"),
+        ("2", "refused"),
+        ("21", "new"),
+    ]
+    assert "“城北”的代码 20 以它开头" in plan.lines[1].why[0]
 
 
 @pytest.mark.usefixtures("no_areas")

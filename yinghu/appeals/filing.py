@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 
 from yinghu.appeals.models import NEVER, Attachment, Event
 from yinghu.appeals.notify import NOTIFY_CHANNEL, payload
-from yinghu.appeals.phrases import by_requester_or_staff
+from yinghu.appeals.phrases import by_requester_or_staff, said
 from yinghu.appeals.states import ClockKind, Status, Urgency, Who
 from yinghu.appeals.verb import ClockChanges, Verb
 from yinghu.common.chinese import fold_text
@@ -62,6 +62,20 @@ FILE = Verb(
     told=by_requester_or_staff(gettext_noop("您提交了诉求"), gettext_noop("诉求已登记")),
     detail=_left_out_detail,
 )
+
+
+RECORD = Verb(
+    "record",
+    gettext_noop("补录"),
+    pgettext_lazy("done", "补录"),
+    "history",
+    who=frozenset({Who.SYSTEM}),
+    sources=frozenset(),
+    target=Status.CLOSED,
+    told=said(gettext_noop("以前的诉求，补录存档")),
+    detail=_left_out_detail,
+)
+"""Filing of what was said and ended before: counted when it was said, without clocks or alarms."""
 
 
 @dataclass(slots=True)
@@ -137,12 +151,16 @@ WITH input AS (
     INSERT INTO appeals_appeal (
         id, status, version, channel, klass, category_id, urgency, level, area_id, place_id,
         title, body, answers, lon, lat, name, phone, address, caller, language, said_at,
-        name_index, address_index, result, satisfaction, due_at)
+        name_index, address_index, result, satisfaction, due_at, filed_at, moved_at)
     SELECT id, %(status)s::text, 1, channel, klass, category_id, input.urgency, 3, area_id,
            place_id, title, body, answers::jsonb, lon, lat, name, phone, address, caller, language,
-           said_at, name_index, address_index, '', '', coalesce(first.at, %(never)s::timestamptz)
+           said_at, name_index, address_index, '', '', coalesce(first.at, %(never)s::timestamptz),
+           counted.at, counted.at
     FROM input LEFT JOIN first
-         ON first.urgency = input.urgency AND first.category = coalesce(input.category_id, '')
+         ON first.urgency = input.urgency AND first.category = coalesce(input.category_id, ''),
+         LATERAL (
+             SELECT CASE WHEN %(past)s::bool THEN said_at ELSE statement_timestamp() END AS at
+         ) AS counted
     RETURNING id, klass, category_id, urgency, area_id
 ), event AS (
     INSERT INTO appeals_event (
@@ -183,17 +201,20 @@ def _index_of(text: str) -> bytes | None:
     return blind("".join(fold_text(text).split()))
 
 
-def file_many(filings: Sequence[Filing], actor: Actor, *, imported: bool = False) -> list[int]:
+def file_many(
+    filings: Sequence[Filing], actor: Actor, verb: Verb = FILE, *, imported: bool = False
+) -> list[int]:
     """File all or none, in order, in one transaction (or the caller's); return the appeals' ids.
 
-    The caller checks permission. Raises Django's IntegrityError for a code that does not exist. One
-    reaction is queued for all. What is `imported` is read for danger after all else.
+    `verb` is FILE, or RECORD for filings with `said_at`. The caller checks permission. Raises
+    Django's IntegrityError for a code that does not exist. One reaction is queued for all. What is
+    `imported` is read for danger after all else.
     """
     if not filings:
         return []
     with transaction.atomic(savepoint=False), bulk_cursor() as cursor:
         ids = _ids_of(filings, cursor)
-        cursor.execute(_FILE_SQL, _columns(filings, ids, actor))
+        cursor.execute(_FILE_SQL, _columns(filings, ids, actor, verb))
         events, _notified = cursor.fetchone()
         Attachment.objects.bulk_create(
             Attachment.of(photo, appeal_id)
@@ -201,7 +222,8 @@ def file_many(filings: Sequence[Filing], actor: Actor, *, imported: bool = False
             for photo in filing.photos
         )
         queue(REACT_TASK, events=events)
-        queue(DANGER_TASK, priority=0 if imported else URGENT_PRIORITY, events=events)
+        if verb is FILE:
+            queue(DANGER_TASK, priority=0 if imported else URGENT_PRIORITY, events=events)
     return ids
 
 
@@ -222,7 +244,7 @@ _PLAIN = (
 _SEALED = ("name", "phone", "address")
 
 
-def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor) -> dict[str, Any]:
+def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor, verb: Verb) -> dict[str, Any]:
     """Return the statement's parameters: a list for each column, private ones sealed."""
     return {
         "id": ids,
@@ -233,12 +255,13 @@ def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor) -> dict[st
         "caller": [blind(certain_phone(f.phone) or f.caller) for f in filings],
         "name_index": [_index_of(f.name) for f in filings],
         "address_index": [_index_of(f.address) for f in filings],
-        "status": Status.FILED.value,
-        "verb": FILE.name,
+        "past": verb is RECORD,
+        "status": verb.target,
+        "verb": verb.name,
         "actor_kind": actor.kind,
         "user_id": actor.user_id,
-        "clocks": [kind.value for kind in FILE.clocks.start],
+        "clocks": [kind.value for kind in verb.clocks.start],
         "never": NEVER,
         "notify": NOTIFY_CHANNEL,
-        "told": payload(FILE.name, ids),
+        "told": payload(verb.name, ids),
     }

@@ -19,9 +19,6 @@ from yinghu.appeals.states import Status
 from yinghu.people.access import Actor, may_see, only_volunteers_in, visible_q
 from yinghu.people.models import Role
 
-COUNTED = 100
-"""Highest count that is computed; pages show "99+" from it on."""
-
 _ORDER = ("-urgency", "id")
 BY_DUE = ("due_at", "id")
 
@@ -83,13 +80,13 @@ def desks_with(actor: Actor) -> dict[str, QuerySet[Appeal]]:
     return {name: inbox(actor) for name, inbox, roles in desks if actor.has(*roles)}
 
 
-def counted(lists: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
-    """Count each queryset up to `COUNTED` in one query. Empty ones may be missing."""
+def counted(lists: Mapping[str, QuerySet[Any]], most: int | None = None) -> dict[str, int]:
+    """Count each queryset, up to `most` if given, in one query. Empty ones may be missing."""
     names: list[str] = []
     parts: list[str] = []
     values: list[Any] = []
     for name, found in lists.items():
-        rows = found.order_by().values("pk")[:COUNTED]
+        rows = found.order_by().values("pk")[:most]
         try:
             sql, params = rows.query.sql_with_params()
         except EmptyResultSet:

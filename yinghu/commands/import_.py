@@ -15,6 +15,11 @@ HELP = "make every row of a file (CSV, Excel, JSON lines) one appeal, as often a
 
 def configure(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
+    parser.add_argument(
+        "--past",
+        action="store_true",
+        help="what was said and ended before: counts when it was said, waits for nobody",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,11 +36,15 @@ def run(args: argparse.Namespace) -> int:
 
     with contextlib.ExitStack() as stack:
         try:
-            source, reader, rejects = arguments.opened(args, stack)
+            file = arguments.opened(args, stack)
         except Unusable as why:
             print(why, file=sys.stderr)
             return 2
-        task = Import(source, reader, rejects, SYSTEM)
+        code = arguments.may_store(args, file)
+        if code is not None:
+            return code
+        source, rejects = file.source, file.rejects
+        task = Import(source, file.reader, rejects, SYSTEM, past=args.past)
         report = task.report
         began = time.monotonic()
         folded = 0
@@ -55,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             task.run(step)
             tally.fold_all()
         rejects.settle(whole=not work.code)
-    arguments.say_taken(report)
+    arguments.say_taken(report, file.summary())
     if report.rejected:
         print(_("拒绝的行在 %s") % rejects.path)
     return work.code or int(report.rejected > 0)

@@ -42,13 +42,17 @@ def run(args: argparse.Namespace) -> int:
 
     with contextlib.ExitStack() as stack:
         try:
-            source, reader, rejects = arguments.opened(args, stack, replay=True)
+            file = arguments.opened(args, stack, replay=True)
+            source, reader, rejects = file.source, file.reader, file.rejects
             if "answer" not in reader.mapping:
                 raise Unusable(_("没有指明哪一列是答复（answer）"))
             again = arguments.source_of(args, stack)
         except Unusable as why:
             print(why, file=sys.stderr)
             return 2
+        code = arguments.may_store(args, file)
+        if code is not None:
+            return code
         taken = Import(source, reader, rejects, SYSTEM)
         defaults = Defaults(args.unit, args.category, Satisfaction(args.satisfaction))
         replay = Replay(again, reader, rejects, defaults)
@@ -70,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
                 replay.run(step)
         rejects.settle(whole=not work.code)
-    arguments.say_taken(taken.report)
+    arguments.say_taken(taken.report, file.summary())
     print(
         _(
             "办到销号 %(closed)d，早已结束 %(ended_before)d，"

@@ -44,5 +44,6 @@ def title_of(row: Any) -> str:
 
 
 def name_of(row: Any) -> str:
-    """Return the row's name in the reader's language."""
-    return str((is_english() and row.name_en) or row.name)
+    """Return the row's name in the reader's language; places have one name."""
+    english = getattr(row, "name_en", "") if is_english() else ""
+    return str(english or row.name)

@@ -33,7 +33,7 @@ def legs_beside(actor: Actor, places: Iterable[int]) -> QuerySet[Leg]:
 
 def count_waiting(actor: Actor) -> tuple[int, bool]:
     """The length of the actor's list; if 0, whether purchases wait for them as a fixed buyer."""
-    many = legs_to_buy(actor)[:MOST_LINES].count()
+    many = legs_to_buy(actor).count()
     return many, not many and legs_beside(actor, ()).exists()
 
 

@@ -108,6 +108,36 @@ TOWN_LENGTH: Final = 9
 """Length of the area codes in counters."""
 
 
+def _standing(dim: str, key: str) -> str:
+    """The counters of a dimension over all days, and the events that are not folded yet."""
+    return f"""
+    SELECT town, key, status, n FROM insight_tally WHERE dim = '{dim}' AND day = %(ever)s
+    UNION ALL
+    SELECT left(coalesce(side.area_id, ''), {TOWN_LENGTH}), {key}, side.to_status, side.n
+    FROM appeals_untallied AS wanted
+    JOIN appeals_event AS event ON event.id = wanted.event_id
+    CROSS JOIN LATERAL (
+        SELECT event.area_id, event.unit_id, event.to_status, 1 AS n
+        UNION ALL
+        SELECT before.area_id, before.unit_id, before.to_status, -1 FROM appeals_event AS before
+        WHERE before.appeal_id = event.appeal_id AND before.seq = event.seq - 1
+    ) AS side
+    """
+
+
+STANDING: Final = f"""
+SELECT coalesce(sum(n), 0) FROM ({_standing("all", "''")}) AS line
+WHERE status = ANY(%(statuses)s) AND town LIKE ANY(%(towns)s)
+"""
+"""-> number of appeals."""
+
+STANDING_BY_UNIT: Final = f"""
+SELECT key, sum(n) FROM ({_standing("unit", "coalesce(side.unit_id::text, '')")}) AS line
+WHERE status = ANY(%(statuses)s) GROUP BY key
+"""
+"""-> unit's id as text, "" for none, and number of appeals."""
+
+
 def board_query(*, since: bool, scope: str) -> str:
     """-> dim, key, status, day, n: the period's lines, then ("day", "", "", day, n) of the series.
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from django.db import Error, transaction
 
-from yinghu.appeals.filing import Filing, bulk_cursor, file_many
+from yinghu.appeals.filing import FILE, Filing, bulk_cursor, file_many
+from yinghu.appeals.verb import Verb
 from yinghu.common.privacy.sealing import seal
 from yinghu.intake.acceptance import acceptance
 from yinghu.intake.models import Message
@@ -34,6 +35,24 @@ class Received:
 
     appeal_id: int
     new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMessage:
+    """What a message of a channel has become: its appeal, with title and body."""
+
+    appeal_id: int
+    title: str
+    body: str
+
+    def says(self, title: str, body: str) -> bool:
+        """Is this the same text? Blanks do not count, nor a title that only one of them has."""
+        same_title = not (self.title and title) or _solid(self.title) == _solid(title)
+        return same_title and _solid(self.body) == _solid(body)
+
+
+def _solid(text: str) -> str:
+    return "".join(text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +84,14 @@ WHERE intake_message.appeal_id IS NULL
 """
 
 _KNOWN_SQL = """
-SELECT external_id, appeal_id FROM intake_message
-WHERE channel = %s AND external_id = ANY(%b::text[]) AND appeal_id IS NOT NULL
+SELECT message.external_id, appeal.id, appeal.title, appeal.body
+FROM intake_message AS message JOIN appeals_appeal AS appeal ON appeal.id = message.appeal_id
+WHERE message.channel = %s AND message.external_id = ANY(%b::text[])
 """
 
 
 def receive_many(
-    incoming: Sequence[Incoming], actor: Actor, *, imported: bool = False
+    incoming: Sequence[Incoming], actor: Actor, verb: Verb = FILE, *, imported: bool = False
 ) -> list[Received]:
     """Store the messages and file their appeals; return a `Received` for each, in order.
 
@@ -80,7 +100,7 @@ def receive_many(
     if not incoming:
         return []
     try:
-        received = _receive_all(incoming, actor, imported=imported)
+        received = _receive_all(incoming, actor, verb, imported=imported)
     except Error as error:
         acceptance.note_error(error)
         raise
@@ -88,7 +108,9 @@ def receive_many(
     return received
 
 
-def _receive_all(incoming: Sequence[Incoming], actor: Actor, *, imported: bool) -> list[Received]:
+def _receive_all(
+    incoming: Sequence[Incoming], actor: Actor, verb: Verb, *, imported: bool
+) -> list[Received]:
     # The same message twice in one call is one message.
     once: dict[tuple[str, str], Incoming] = {}
     for item in incoming:
@@ -110,10 +132,10 @@ def _receive_all(incoming: Sequence[Incoming], actor: Actor, *, imported: bool) 
             if key in found:
                 item.filing.id = found[key]
                 fresh.append(item.filing)
-        file_many(fresh, actor, imported=imported)
+        file_many(fresh, actor, verb, imported=imported)
         for channel in {channel for channel, _id in again}:
-            known = appeals_by_id(channel, [key for each, key in again if each == channel])
-            found |= {(channel, key): appeal_id for key, appeal_id in known.items()}
+            known = known_messages(channel, [key for each, key in again if each == channel])
+            found |= {(channel, key): message.appeal_id for key, message in known.items()}
     new = {id(filing) for filing in fresh}
     return [
         Received(found[(item.filing.channel, item.external_id)], id(item.filing) in new)
@@ -142,11 +164,11 @@ def keep_unread(channel: str, unread: Sequence[Unread]) -> None:
             )
 
 
-def appeals_by_id(channel: str, external_ids: Sequence[str]) -> dict[str, int]:
-    """Return {external id: appeal id} for messages of the channel that have become appeals."""
+def known_messages(channel: str, external_ids: Sequence[str]) -> dict[str, KnownMessage]:
+    """Return those messages of the channel that have become appeals, by external id."""
     with bulk_cursor() as cursor:
         cursor.execute(_KNOWN_SQL, [channel, list(external_ids)])
-        return dict(cursor.fetchall())
+        return {key: KnownMessage(*found) for key, *found in cursor.fetchall()}
 
 
 def raw_of(channel: str, external_id: str) -> bytes:

@@ -3,19 +3,16 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from yinghu.appeals.notify import tell_users
 from yinghu.notifications.models import Notification
 
-COUNTED = 100
-"""Upper limit of the unread count."""
-
 
 @dataclass(frozen=True, slots=True)
 class UnreadCount:
-    """The number of unread notifications, up to `COUNTED`, and the newest one's id (or 0)."""
+    """The number of unread notifications, and the newest one's id (or 0)."""
 
     count: int
     newest: int
@@ -28,9 +25,9 @@ class UnreadCount:
 
 def unread(user_id: int) -> UnreadCount:
     """Return this login's unread count, in one query."""
-    found = Notification.objects.filter(user=user_id, read_at=None).order_by("-id")
-    ids = list(found.values_list("pk", flat=True)[:COUNTED])
-    return UnreadCount(len(ids), ids[0] if ids else 0)
+    found = Notification.objects.filter(user=user_id, read_at=None)
+    counts = found.aggregate(count=Count("pk"), newest=Max("pk"))
+    return UnreadCount(counts["count"], counts["newest"] or 0)
 
 
 def mark_read(notifications: QuerySet[Notification], user_id: int) -> int:

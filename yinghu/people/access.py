@@ -346,6 +346,12 @@ def overseen_q(actor: Actor) -> Q:
     return _reached_q(actor, _OVERSEEING)
 
 
+def desk_areas(actor: Actor) -> tuple[str, ...]:
+    """Return the area prefixes of the actor's desks: ("",) is everywhere, () nowhere."""
+    areas = {grant.area for grant in actor.grants if grant.role in _DESK_ROLES}
+    return ("",) if "" in areas else tuple(sorted(areas))
+
+
 def at_desk_q(actor: Actor) -> Q:
     """Filter appeals to the areas of the actor's desks."""
     return _reached_q(actor, tuple(_DESK_ROLES))

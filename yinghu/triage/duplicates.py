@@ -6,7 +6,8 @@ from typing import Any, Final
 from django.db import connection
 
 from yinghu.appeals.body_from_answers import labels_asked, without_labels
-from yinghu.appeals.models import Appeal
+from yinghu.appeals.filing import RECORD
+from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.states import OPEN
 from yinghu.triage.likeness import ENOUGH, VILLAGE, Traits, compare
 from yinghu.triage.models import Duplicate
@@ -76,8 +77,14 @@ def find_duplicates(appeals: Sequence[Appeal]) -> None:
         }
         cursor.execute(_CANDIDATES_SQL, given)
         candidates = cursor.fetchall()
+    earlier = {candidate[1] for candidate in candidates}
+    past = Event.objects.filter(appeal__in=earlier, seq=1, verb=RECORD.name)
+    # What was said and ended before is no duplicate of what is said today.
+    recorded = set(past.values_list("appeal", flat=True))
     found: dict[int, list[Duplicate]] = {}
     for later_id, earlier_id, text, is_open, *rest in candidates:
+        if earlier_id in recorded:
+            continue
         later = by_id[later_id]
         klass, category, area = rest[:3]
         mine = Traits(

@@ -209,7 +209,9 @@ def test_bad_rows_are_reported_and_kept_without_stopping(own_city: City, tmp_pat
     maps = ["编号=external_id", "内容=body", "时间=said_at", "类别=category"]
     ran = own_city.run("import", path, "--map", *maps)
     assert ran.code == 1
-    assert ran.out == summary(10, 3, 0, 7) + f"拒绝的行在 {path}.rejects.csv\n"
+    clash = "其中 1 行的编号已经是另一件诉求的，文字不同：没有收，两边的文字都写在原因里\n"
+    assert ran.out == summary(10, 3, 0, 7) + clash + f"拒绝的行在 {path}.rejects.csv\n"
+    number = Appeal.objects.order_by("pk")[0].number
     expected = [
         ["3", "没有诉求正文"],
         ["4", "看不懂的时间：2020/2/30"],
@@ -217,7 +219,7 @@ def test_bad_rows_are_reported_and_kept_without_stopping(own_city: City, tmp_pat
         ["6", "内容：有 20001 个字，最多 20000 个字"],
         ["7", "有 5 格，而表头有 4 列"],
         ["8", "有 2 格，而表头有 4 列"],
-        ["9", "编号 1 在文件里已经出现过，内容不同"],
+        ["9", f"编号 1 已经是另一件（诉求 {number}“好的”），这一行是“同号不同文”"],
     ]
     assert rejects_of(path) == expected
     assert bodies() == ["好的", "没有编号也收", "空的多余格没关系"]
@@ -232,7 +234,7 @@ def test_bad_rows_are_reported_and_kept_without_stopping(own_city: City, tmp_pat
 
 
 def test_rejected_rows_are_filed_once_map_or_row_is_fixed(own_city: City, tmp_path: Path) -> None:
-    rows = [["1", "一", "类", "2020/1/1"], ["2", "二", "别", "2020/13/1"]]
+    rows = [["A1", "一", "类", "2020/1/1"], ["A2", "二", "别", "2020/13/1"]]
     path = write_csv(tmp_path / "m.csv", rows, ["编号", "内容", "归类", "时间"])
     own_city.run("import", path, "--map", "编号=external_id", "内容=body", "归类=category")
     assert not Appeal.objects.exists()
@@ -285,10 +287,10 @@ def test_excel_workbook_is_imported(own_city: City, tmp_path: Path) -> None:
     assert sheet is not None
     sheet["B2"], sheet["C2"], sheet["D2"], sheet["E2"] = "编号", "诉求内容", "时间", "电话"
     for row in (
-        (7, "停水", datetime(2020, 1, 2, 3, 4, 5), 13812345678),
+        (70007, "停水", datetime(2020, 1, 2, 3, 4, 5), 13812345678),
         (None, None, None, None),
-        (8.5, "停电_x000D_\n三小时", "2020/1/3", "无"),
-        (9, None, None, None),
+        (80008.5, "停电_x000D_\n三小时", "2020/1/3", "无"),
+        (90009, None, None, None),
     ):
         sheet.append((None, *row))
     book.create_sheet("另一张").append(["内容"])
@@ -302,9 +304,9 @@ def test_excel_workbook_is_imported(own_city: City, tmp_path: Path) -> None:
     assert first.said_at == datetime(2020, 1, 1, 19, 4, 5, tzinfo=UTC)
     assert (first.body, unseal(first.phone)) == ("停水", "+8613812345678")
     assert list(Message.objects.order_by("pk").values_list("external_id", flat=True)) == [
-        "7",
-        "8.5",
-        "9",
+        "70007",
+        "80008.5",
+        "90009",
     ]
     assert own_city.run("import", path, "--channel", "hotline").out.startswith(summary(3, 0, 2, 1))
     assert own_city.run("import", path, "--sheet", "另一张").out == summary(0, 0, 0, 0)
@@ -340,7 +342,7 @@ def test_broken_json_lines_are_rejected_and_others_filed(own_city: City, tmp_pat
         ("empty.csv", b"", "是空的"),
         ("blank.csv", b"\xef\xbb\xbf\r\n \r\n", "是空的"),
         ("header.csv", "内容,时间\r\n".encode(), ""),
-        ("none.csv", "停水了,2020/1/1\r\n停电了,2020/1/2\r\n".encode(), "从列名看不出"),
+        ("none.csv", "停水了,2020/1/1\r\n停电了,2020/1/2\r\n".encode(), "看不出哪一列是诉求正文"),
         ("not.xlsx", b"PK\x03\x04 but no workbook", "不是能打开的 Excel 文件"),
         ("not2.xlsx", "内容\r\n停水\r\n".encode(), "不是能打开的 Excel 文件"),
         ("array.json", b'[{"content": "x"}]', "没有一行是 JSON 对象"),

@@ -15,10 +15,17 @@ from yinghu.intake.models import Message
 from yinghu.people.models import Post, User
 
 HEADER = ["编号", "内容", "时间", "答复意见", "答复时间", "承办单位"]
-MILK = ["1", "家里婴儿没有奶粉了，需要两罐", "2022/8/1", "已送到，请查收。", "2022/8/2 9:30:00", ""]
-POLICY = ["2", "请问公积金贷款政策怎么咨询", "2022/8/1", "请带身份证到窗口办理。", "", ""]
-UNIT = ["3", "路灯不亮了很久", "2022/8/1", "已经修好。", "2022/8/3", "交通运输局"]
-WAITING = ["4", "还没有答复", "2022/8/1", "", "", ""]
+MILK = [
+    "R1",
+    "家里婴儿没有奶粉了，需要两罐",
+    "2022/8/1",
+    "已送到，请查收。",
+    "2022/8/2 9:30:00",
+    "",
+]
+POLICY = ["R2", "请问公积金贷款政策怎么咨询", "2022/8/1", "请带身份证到窗口办理。", "", ""]
+UNIT = ["R3", "路灯不亮了很久", "2022/8/1", "已经修好。", "2022/8/3", "交通运输局"]
+WAITING = ["R4", "还没有答复", "2022/8/1", "", "", ""]
 
 
 def write(path: Path, rows: Sequence[Sequence[str]]) -> Path:
@@ -48,7 +55,7 @@ def test_replay_performs_each_step_as_the_responsible_actor(own_city: City, tmp_
         0,
         ["读取 3 行：新建 3，已有 0，拒绝 0", tally(2, 0, 1, 0)],
     )
-    milk = of("1")
+    milk = of("R1")
     assert (milk.status, milk.result, milk.solved) == ("closed", "已送到，请查收。", True)
     assert (milk.satisfaction, milk.unit and milk.unit.code) == ("yes", "milk")
     assert verbs(milk) == ["file", "sort", "assign", "accept", "resolve", "rate", "close"]
@@ -66,12 +73,12 @@ def test_replay_performs_each_step_as_the_responsible_actor(own_city: City, tmp_
         ("user", "clerk"),
     ]
     assert Event.objects.get(appeal=milk, verb="close").why == "回放：原答复于 2022-08-02 09:30:00"
-    other = of("3")
+    other = of("R3")
     assert other.unit is not None
     assert other.unit.name == "交通运输局"
     assigned = Event.objects.get(appeal=other, verb="assign")
     assert assigned.user == User.objects.get(username="dispatcher")
-    assert of("4").status == "filed"
+    assert of("R4").status == "filed"
     # A second run skips ended cases and replays answers added since.
     write(path, [MILK, UNIT, [*WAITING[:3], "现在有了", "2022/8/9", "food"]])
     ran = own_city.run("replay", path, "--channel", "feed")
@@ -82,14 +89,14 @@ def test_replay_performs_each_step_as_the_responsible_actor(own_city: City, tmp_
 def test_policy_question_is_answered_at_the_desk(own_city: City, tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", [POLICY])
     own_city.run("import", path, "--channel", "feed")
-    actions.sort(of("2").pk, cast().clerk, category="policy")
+    actions.sort(of("R2").pk, cast().clerk, category="policy")
     assert own_city.run("replay", path, "--channel", "feed").code == 0
-    assert verbs(of("2")) == ["file", "sort", "answer", "rate", "close"]
+    assert verbs(of("R2")) == ["file", "sort", "answer", "rate", "close"]
 
 
 def test_replay_continues_from_each_status(own_city: City, tmp_path: Path) -> None:
     people = cast()
-    rows = [[str(n), *MILK[1:]] for n in range(1, 10)]
+    rows = [[f"R{n}", *MILK[1:]] for n in range(1, 10)]
     path = write(tmp_path / "r.csv", rows)
     own_city.run("import", path, "--channel", "feed")
     cases = [of(row[0]).pk for row in rows]
@@ -115,7 +122,7 @@ def test_replay_continues_from_each_status(own_city: City, tmp_path: Path) -> No
     assert statuses == ["closed"] * 7 + ["waiting", "declined"]
     assert Appeal.objects.get(pk=cases[5]).satisfaction == "fairly"
     rejects = Path(f"{path}.rejects.csv").read_text("utf-8-sig").splitlines()
-    assert rejects[1].startswith("9,正在等诉求人补充,8,")
+    assert rejects[1].startswith("9,正在等诉求人补充,R8,")
 
 
 def test_missing_actors_and_bad_rows_do_not_stop_replay(own_city: City, tmp_path: Path) -> None:
@@ -125,10 +132,10 @@ def test_missing_actors_and_bad_rows_do_not_stop_replay(own_city: City, tmp_path
         [
             MILK,
             UNIT,
-            ["5", "没有规则的事", "", "好", "", "没有这个局"],
-            ["6", "x", "", "好", "某天", ""],
-            ["7", "x", "", "长" * 10_001, "", ""],
-            ["8", "", "", "好", "", ""],
+            ["R5", "没有规则的事", "", "好", "", "没有这个局"],
+            ["R6", "x", "", "好", "某天", ""],
+            ["R7", "x", "", "长" * 10_001, "", ""],
+            ["R8", "", "", "好", "", ""],
         ],
     )
     ran = own_city.run("replay", path, "--channel", "feed")
@@ -143,12 +150,12 @@ def test_missing_actors_and_bad_rows_do_not_stop_replay(own_city: City, tmp_path
         ["2", "没有人能“接单”：奶粉组没有经办人、单位负责人、网格员"],
         ["4", "没有这个单位：没有这个局"],
     ]
-    assert of("1").status == "assigned"
-    assert of("5").status == "sorted"
+    assert of("R1").status == "assigned"
+    assert of("R5").status == "sorted"
 
 
 def test_unit_option_applies_without_a_routing_rule(own_city: City, tmp_path: Path) -> None:
-    path = write(tmp_path / "r.csv", [["1", "一件说不清的事", "", "好了", "", ""]])
+    path = write(tmp_path / "r.csv", [["R1", "一件说不清的事", "", "好了", "", ""]])
     ran = own_city.run("replay", path, "--channel", "feed")
     assert ran.code == 1
     assert "没有路由规则" in Path(f"{path}.rejects.csv").read_text("utf-8-sig")
@@ -157,7 +164,7 @@ def test_unit_option_applies_without_a_routing_rule(own_city: City, tmp_path: Pa
     )
     assert ran.code == 0
     assert not Path(f"{path}.rejects.csv").exists()
-    appeal = of("1")
+    appeal = of("R1")
     assert (appeal.status, appeal.category_id, appeal.satisfaction) == ("closed", "other", "fairly")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.test import RequestFactory
@@ -17,10 +17,12 @@ from tests.web.queues.test_views import queries_of
 from yinghu import verbs
 from yinghu.appeals import actions, closing_actions, handling_actions
 from yinghu.appeals.actions import ACCEPT
+from yinghu.appeals.filing import RECORD, Filing, file_many
 from yinghu.appeals.handling_actions import ASK
 from yinghu.appeals.models import Appeal, Attachment, Clock
 from yinghu.appeals.states import Satisfaction
 from yinghu.common import photos
+from yinghu.people.access import SYSTEM
 from yinghu.people.models import Reveal
 from yinghu.places.models import Place
 from yinghu.ui.timeline import story_of
@@ -65,6 +67,27 @@ def test_place_and_requesters_address_are_shown_separately(browse: Browse, city:
     assert "3号楼501" not in said
     shown = text_of(client.post(f"/desk/case/{appeal.number}/reveal", {"why": "核对地址"}))
     assert re.search(r'诉求人写的地址</span> <b dir="auto">3号楼501</b>', shown)
+
+
+def test_recorded_case_is_shown_as_closed_on_its_day(browse: Browse, city: Cast) -> None:
+    said_at = datetime(2016, 12, 31, 9, tzinfo=UTC)
+    filing = Filing("路灯不亮", "hotline", said_at=said_at)
+    (pk,) = file_many([filing], SYSTEM, RECORD)
+    appeal = Appeal.objects.get(pk=pk)
+    said = text_of(browse("clerk").get(f"/desk/case/{appeal.number}"))
+    assert "补录" in said
+    assert "2016" in said
+    tracked = text_of(browse().get(f"/t/{appeal.token}"))
+    assert "以前的诉求，补录存档" in tracked
+    assert appeal.number in text_of(browse("clerk").get("/desk/cases?until=2016-12-31"))
+
+
+def test_case_at_a_place_opens_on_the_english_desk(browse: Browse, city: Cast) -> None:
+    place = Place.objects.get(code="xiuhu")
+    appeal = file_one(place=place.pk, area=place.area_id)
+    client = browse("clerk", headers={"accept-language": "en"})
+    assert appeal.number in text_of(client.get("/desk/triage"))
+    assert place.name in text_of(client.get(f"/desk/case/{appeal.number}"))
 
 
 def test_closing_an_unrated_case_shows_warning(browse: Browse, city: Cast) -> None:

@@ -2,8 +2,8 @@
 
 A row is identified by the sender's id if a column holds one, else by its content: a keyed digest of
 its cells, with a number for equal rows in one file. So a file that has grown adds only its new
-rows. Rows are stored and filed in batches, each in one transaction; after a crash the same command
-continues.
+rows. An id that stands for another text is no proof: such a row is rejected, with both texts. Rows
+are stored and filed in batches, each in one transaction; after a crash the same command continues.
 """
 
 import hashlib
@@ -15,22 +15,27 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from django.db import DataError, IntegrityError, OperationalError, connections
 from django.utils.translation import gettext as _
 
+from yinghu.appeals.filing import FILE, RECORD
+from yinghu.appeals.numbers import number_of
 from yinghu.channels.files.mapping import MAX_ID, RowReader, Unclear
 from yinghu.common.privacy.sealing import derived_key
 from yinghu.common.tables.csv_writer import ENCODING, write_rows
 from yinghu.common.tables.table_reader import REJECT_COLUMNS, WHOLE_COLUMN, Broken, Row, Source
+from yinghu.intake.models import Message
 from yinghu.intake.receive import (
     Incoming,
+    KnownMessage,
     Received,
     Unread,
-    appeals_by_id,
     keep_unread,
+    known_messages,
     receive_many,
 )
 from yinghu.people.access import Actor
@@ -42,6 +47,10 @@ _AHEAD: Final = 2
 _TRIES: Final = 5
 _API_ID: Final = re.compile(r"u[0-9]+:")
 """Prefix of ids from the API: each user numbers their own messages."""
+_BY_CONTENT: Final = "row-"
+"""Prefix of ids that are derived from a row's content."""
+_QUOTED: Final = 100
+"""Characters of a text in a reason."""
 
 
 @dataclass
@@ -51,6 +60,8 @@ class ImportReport:
     new: int = 0
     known: int = 0
     rejected: int = 0
+    clashes: int = 0
+    """Rejected rows whose id stands for another text."""
     left_out: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -100,56 +111,119 @@ class Rejects:
             self._file.close()
 
 
+class RepeatedId(Unclear):
+    """Another row of the file has this row's id and other cells; `line` is that row's."""
+
+    def __init__(self, own: str, line: int) -> None:
+        super().__init__(
+            _("编号 %(own)s 在第 %(line)d 行已经出现过，内容不同") % {"own": own[:60], "line": line}
+        )
+        self.own, self.line = own, line
+
+
+@dataclass(frozen=True, slots=True)
+class RowId:
+    """A row's permanent id, and the one under which an earlier import may have stored it."""
+
+    own: str
+    other: str = ""
+
+
 class Ids:
     """Assigns each row of one file its permanent id."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: RowReader) -> None:
+        self._reader = reader
         self._key = derived_key("row")
         self._seen: dict[bytes, int] = {}
-        self._said: dict[str, bytes] = {}
+        self._said: dict[str, tuple[int, bytes]] = {}
 
-    def of(self, row: Row | Broken, own: str) -> str:
-        """Return the row's id; `own` is the sender's. Raises Unclear if two rows share one."""
+    @cached_property
+    def _stored_by_content(self) -> bool:
+        """Was anything of the channel imported without ids? Its rows may have their ids now."""
+        stored = Message.objects.filter(channel=self._reader.channel)
+        return stored.filter(external_id__startswith=_BY_CONTENT).exists()
+
+    def of(self, row: Row | Broken) -> RowId:
+        """Return the row's id. Raises Unclear, and RepeatedId if another row has the same."""
+        own = self._reader.own_id(row) if isinstance(row, Row) else ""
         if not own or isinstance(row, Broken):
-            return self.by_content(row)
+            return RowId(self.by_content(row))
         if _API_ID.match(own):
             # Ids of this form belong to API users, who could then see this row's appeal.
             raise Unclear(_("编号不能以“u数字:”开头：%s") % own[:60])
-        key = own if len(own) <= MAX_ID else self.by_content(row)
+        if self._reader.no_ids:
+            return RowId(self.by_content(row), own[:MAX_ID])
+        content = ""
+        if self._stored_by_content or len(own) > MAX_ID:
+            content = self.by_content(row)
+        key = own if len(own) <= MAX_ID else content
         said = self._digest(row.raw)
-        if self._said.setdefault(key, said) != said:
-            raise Unclear(_("编号 %s 在文件里已经出现过，内容不同") % own[:60])
-        return key
+        line, before = self._said.setdefault(key, (row.line, said))
+        if before != said:
+            raise RepeatedId(key, line)
+        return RowId(key, content)
 
     def by_content(self, row: Row | Broken) -> str:
         """Derive an id from the content, keyed so that nobody can guess the row from it."""
+        digest = self._content(row)
+        count = self._seen[digest] = self._seen.get(digest, 0) + 1
+        return f"{_BY_CONTENT}{digest.hex()}" + (f"-{count}" if count > 1 else "")
+
+    def rejected(self, row: Row | Broken) -> str:
+        """Return the id under which a row is kept whose own id stands for another text."""
+        return f"{_BY_CONTENT}{self._content(row).hex()}"
+
+    def _content(self, row: Row | Broken) -> bytes:
         raw = row.raw
         if isinstance(row, Row):
             raw = json.dumps(row.cells, ensure_ascii=False, sort_keys=True).encode()
-        digest = self._digest(raw)
-        count = self._seen[digest] = self._seen.get(digest, 0) + 1
-        return f"row-{digest.hex()}" + (f"-{count}" if count > 1 else "")
+        return self._digest(raw)
 
     def _digest(self, raw: bytes) -> bytes:
         return hashlib.blake2b(raw, digest_size=16, key=self._key).digest()
 
 
+def earlier_message(
+    found: dict[str, KnownMessage], key: RowId, title: str, body: str
+) -> KnownMessage | None:
+    """Return the message that a row is, among those `found` by its ids, if it says the same."""
+    for each in (key.own, key.other):
+        known = found.get(each)
+        if known is not None and known.says(title, body):
+            return known
+    return None
+
+
 @dataclass(slots=True)
 class _Item:
     row: Row | Broken
-    external_id: str
+    key: RowId
     incoming: Incoming | None = None
     left_out: Sequence[str] = ()
     why: str = ""
+    repeats: str = ""
+    """The id that it has in common with another row of the file."""
+    clashes: bool = False
 
 
 class Import:
     """One run over one file. `report` is correct at any time, also after an interruption."""
 
-    def __init__(self, source: Source, reader: RowReader, rejects: Rejects, actor: Actor) -> None:
+    def __init__(
+        self,
+        source: Source,
+        reader: RowReader,
+        rejects: Rejects,
+        actor: Actor,
+        *,
+        past: bool = False,
+    ) -> None:
+        """`past`: what was said and ended before is recorded without starting anything."""
         self.report = ImportReport()
         self._source, self._reader, self._rejects, self._actor = source, reader, rejects, actor
-        self._ids = Ids()
+        self._ids = Ids(reader)
+        self._verb = RECORD if past else FILE
 
     def run(self, step: Callable[[], None] = lambda: None) -> ImportReport:
         """File every row; `step` is called after each batch, and may end the run by raising.
@@ -197,27 +271,67 @@ class Import:
 
     def _parse(self, row: Row | Broken) -> _Item:
         if isinstance(row, Broken):
-            return _Item(row, self._ids.by_content(row), why=row.why)
+            return _Item(row, self._ids.of(row), why=row.why)
         try:
-            external_id = self._ids.of(row, self._reader.cell(row, "external_id"))
+            key = self._ids.of(row)
+        except RepeatedId as why:
+            kept = RowId(self._ids.rejected(row))
+            return _Item(row, kept, why=str(why), repeats=why.own, clashes=True)
         except Unclear as unclear:
-            return _Item(row, self._ids.by_content(row), why=str(unclear))
+            return _Item(row, RowId(self._ids.rejected(row)), why=str(unclear))
         try:
             filing, left_out = self._reader.understand(row)
+            if self._verb is RECORD and filing.said_at is None:
+                raise Unclear(_("没有说的时间；以前的诉求要知道是哪一天的"))
         except Unclear as unclear:
-            return _Item(row, external_id, why=str(unclear))
-        return _Item(row, external_id, Incoming(external_id, row.raw, filing), left_out)
+            return _Item(row, key, why=str(unclear))
+        return _Item(row, key, Incoming(key.own, row.raw, filing), left_out)
 
     def _write(self, batch: list[_Item]) -> list[_Item]:
         """Store and file one batch and return it; rows known before lose their `incoming`."""
-        known = appeals_by_id(self._reader.channel, [item.external_id for item in batch])
-        for item in batch:
-            if item.external_id in known:
-                item.incoming = None
+        keys = [key for item in batch for key in (item.key.own, item.key.other) if key]
+        known = known_messages(self._reader.channel, keys)
+        if known:
+            for item in batch:
+                self._compare(item, known)
         self._file([item for item in batch if item.incoming is not None])
-        unread = [Unread(item.external_id, item.row.raw, item.why) for item in batch if item.why]
+        if repeating := [item for item in batch if item.repeats]:
+            known = known_messages(self._reader.channel, [item.repeats for item in repeating])
+            for item in repeating:
+                if item.repeats in known:
+                    item.why = self._clash(item.repeats, known[item.repeats], item.row)
+        unread = [Unread(item.key.own, item.row.raw, item.why) for item in batch if item.why]
         keep_unread(self._reader.channel, unread)
         return batch
+
+    def _compare(self, item: _Item, known: dict[str, KnownMessage]) -> None:
+        """Take a row off the list if it is known, and reject it if its id stands for another."""
+        if item.incoming is None:
+            return
+        filing = item.incoming.filing
+        if earlier_message(known, item.key, filing.title, filing.body):
+            item.incoming = None
+        elif item.key.own in known:
+            item.incoming, item.clashes = None, True
+            item.why = self._clash(item.key.own, known[item.key.own], item.row)
+            item.key = RowId(self._ids.rejected(item.row))
+
+    def _clash(self, own: str, earlier: KnownMessage, row: Row | Broken) -> str:
+        """Say that an id stands for another text already, with both texts."""
+        title, body = "", ""
+        if isinstance(row, Row):
+            title, body = self._reader.cell(row, "title"), self._reader.cell(row, "body")
+        said = {
+            "own": own[:60],
+            "number": number_of(earlier.appeal_id),
+            "earlier": _quoted(earlier.title, earlier.body),
+            "text": _quoted(title, body),
+        }
+        if earlier.says(title, body):
+            why = _("编号 %(own)s 已经有了（诉求 %(number)s“%(earlier)s”），文字相同，别的列不同")
+            return why % said
+        why = _("编号 %(own)s 已经是另一件（诉求 %(number)s“%(earlier)s”），这一行是“%(text)s”")
+        return why % said
 
     def _file(self, items: list[_Item]) -> None:
         """File all items; if the database refuses, halve them until the faulty row is found."""
@@ -233,27 +347,36 @@ class Import:
             self._file(items[:middle])
             self._file(items[middle:])
             return
-        for item, got in zip(items, received, strict=True):
-            if not got.new:
-                item.incoming = None
+        old = [item for item, got in zip(items, received, strict=True) if not got.new]
+        if old:
+            # The same row twice in the batch, or another import meanwhile.
+            known = known_messages(self._reader.channel, [item.key.own for item in old])
+            for item in old:
+                self._compare(item, known)
 
     def _receive(self, incoming: list[Incoming]) -> list[Received]:
         for _try in range(_TRIES):
             try:
-                return receive_many(incoming, self._actor, imported=True)
+                return receive_many(incoming, self._actor, self._verb, imported=True)
             except OperationalError as error:
                 # Deadlock with another import of the same rows in another order.
                 if getattr(error.__cause__, "sqlstate", "") != "40P01":
                     raise
-        return receive_many(incoming, self._actor, imported=True)
+        return receive_many(incoming, self._actor, self._verb, imported=True)
 
     def _count(self, batch: list[_Item]) -> None:
         for item in batch:
             if item.why:
                 self.report.rejected += 1
+                self.report.clashes += item.clashes
                 self._rejects.add(item.row, item.why)
             elif item.incoming is None:
                 self.report.known += 1
             else:
                 self.report.new += 1
                 self.report.left_out.update(item.left_out)
+
+
+def _quoted(title: str, body: str) -> str:
+    text = " ".join(f"{title} {body}".split())
+    return text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"

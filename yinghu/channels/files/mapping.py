@@ -17,6 +17,7 @@ from yinghu.appeals.channels import Door
 from yinghu.appeals.filing import Filing
 from yinghu.appeals.models import Category
 from yinghu.appeals.policies import policy
+from yinghu.channels.files.times import DateOrders, UndecidedOrder, moment
 from yinghu.common import text_cleaning
 from yinghu.common.tables.table_reader import Row, Unusable
 from yinghu.intake.drafts import (
@@ -56,29 +57,6 @@ REPLAY_TARGETS: Final[dict[str, str]] = {
     "unit": gettext_noop("承办单位（代码或名称）"),
 }
 """Further fields for `yinghu replay`."""
-
-_GUESSES: Final[dict[str, str]] = {
-    "body": "留言详情 留言内容 诉求内容 诉求描述 问题描述 反映内容 投诉内容 求助内容 事件描述 "
-    "内容 正文 详情 描述 诉求 body content text description message details detail",
-    "title": "留言主题 诉求标题 主题 标题 title subject headline",
-    "name": "姓名 诉求人 来电人 反映人 求助人 联系人 name contact requester",
-    "phone": "电话 联系电话 手机 手机号 手机号码 来电号码 联系方式 phone mobile tel telephone",
-    "address": "地址 详细地址 住址 事发地址 事发地点 地点 address location",
-    "category": "类别 分类 诉求类别 category",
-    "area": "区域 所属区域 镇街 乡镇街道 村社区 area district",
-    "said_at": "留言时间 诉求时间 来电时间 提交时间 反映时间 创建时间 时间 "
-    "saidat time date datetime createdat",
-    "external_id": "留言编号 诉求编号 工单编号 工单号 编号 externalid id",
-    "caller": "留言用户 用户编号 用户 caller user userid openid",
-    "lon": "经度 lon lng longitude",
-    "lat": "纬度 lat latitude",
-    "answers.likes": "点赞数 likes",
-    "answers.dislikes": "反对数 dislikes",
-    "answer": "答复意见 答复内容 回复内容 办理结果 answer reply",
-    "answered_at": "答复时间 回复时间 办结时间 answeredat repliedat",
-    "unit": "承办单位 办理单位 答复单位 unit department",
-}
-_BY_NAME: Final = {name: target for target, names in _GUESSES.items() for name in names.split()}
 
 _KEY = re.compile(r"answers\.[^.\s]{1,40}")
 _UNSUPPORTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -124,23 +102,7 @@ def parse(
     if ("lon" in found) != ("lat" in found):
         faults.append(_("经度和纬度要一起指明"))
     if faults:
-        raise Unusable("\n".join([*faults, *_possible_targets(columns, replay)]))
-    return found
-
-
-def guess(columns: Sequence[str], *, replay: bool = False) -> dict[str, str]:
-    """Guess {target: column} from the columns' names. Raises Unusable if none is the body."""
-    found: dict[str, str] = {}
-    for column in columns:
-        target = _BY_NAME.get(re.sub(r"[\s_\-]", "", column).lower())
-        if target and (replay or target not in REPLAY_TARGETS):
-            found.setdefault(target, column)
-    if ("lon" in found) != ("lat" in found):
-        found.pop("lon", None)
-        found.pop("lat", None)
-    if "body" not in found:
-        fault = _("从列名看不出哪一列是诉求正文，请用 --map 列名=body 指明")
-        raise Unusable("\n".join([fault, *_possible_targets(columns, replay)]))
+        raise Unusable("\n".join([*faults, *possible_targets(columns, replay)]))
     return found
 
 
@@ -150,41 +112,13 @@ def list_columns(columns: Sequence[str]) -> str:
     return _("、").join(names)
 
 
-def _possible_targets(columns: Sequence[str], replay: bool) -> list[str]:
+def possible_targets(columns: Sequence[str], replay: bool) -> list[str]:
+    """Lines that say which columns the file has, and what they can hold."""
     targets = TARGETS | (REPLAY_TARGETS if replay else {})
     return [
         _("文件里的列：%s") % list_columns(columns),
         _("可以有的含义：%s") % _("、").join(f"{key} {_(label)}" for key, label in targets.items()),
     ]
-
-
-_WHEN = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
-    r"(?:[T\s]*(上午|下午|AM|PM)?\s*(\d{1,2})[:：时点](\d{1,2})?分?(?:[:：]?(\d{1,2})(?:\.\d+)?秒?)?)?"
-)
-_SHORT_WHEN = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\s?(\d\d)(\d\d)(\d\d)?)?")
-
-
-def moment(text: str, zone: ZoneInfo) -> datetime:
-    """Parse a point in time, in `zone` unless it has an offset of its own.
-
-    `2019/2/28 11:25:05`, `2019年2月28日`, ISO 8601, Unix time; ValueError for anything else.
-    """
-    if match := _WHEN.fullmatch(text):
-        year, month, day, half, hour, minute, second = match.groups()
-        hours = int(hour or 0)
-        if half and hours <= 12:
-            hours = hours % 12 + (12 if half in ("下午", "PM") else 0)
-        return datetime(
-            int(year), int(month), int(day), hours, int(minute or 0), int(second or 0), tzinfo=zone
-        )
-    if match := _SHORT_WHEN.fullmatch(text):
-        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-        return datetime(year, month, day, hour, minute, second, tzinfo=zone)
-    if re.fullmatch(r"\d{10}|\d{13}", text):
-        return datetime.fromtimestamp(int(text[:10]), zone)
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
 @lru_cache(maxsize=20_000)
@@ -206,6 +140,14 @@ _LEFT_OUT: Final = {
 """What the summary says of values that their rows are filed without, by the fault's code."""
 
 
+def _joined(title: str, body: str) -> tuple[str, str]:
+    """Return title and body of an appeal from these cells; a title that is too long begins both."""
+    title = text_cleaning.clean_line(title)
+    if len(title) > MAX_TITLE:
+        return title[: MAX_TITLE - 1] + "…", body and f"{title}\n{body}"
+    return title, body
+
+
 @dataclass
 class RowReader:
     """Parses the rows of a file as messages of one channel, by `mapping` {target: column}."""
@@ -215,6 +157,9 @@ class RowReader:
     gcj02: bool = False
     guessed: bool = False
     """Was the mapping guessed? An unknown category then rejects no row."""
+    no_ids: str = ""
+    """A column that is named like ids, but holds none (`guessing.why_no_ids`)."""
+    orders: DateOrders = field(default_factory=DateOrders)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(settings.TIME_ZONE))
 
     def __post_init__(self) -> None:
@@ -239,15 +184,26 @@ class RowReader:
         column = self.mapping.get(target)
         return clean(row.cells.get(column)) if column else ""
 
+    def use_no_ids(self) -> None:
+        """Stop using the column of ids: it holds none."""
+        self.no_ids = self.mapping.pop("external_id")
+        self._columns = [pair for pair in self._columns if pair[0] != "external_id"]
+
+    def own_id(self, row: Row) -> str:
+        """Return the sender's id of the row, also from a column that holds no permanent ids."""
+        return clean(row.cells.get(self.no_ids)) if self.no_ids else self.cell(row, "external_id")
+
+    def words(self, row: Row) -> tuple[str, str]:
+        """Return the title and body of the row's appeal."""
+        title, body = _joined(self.cell(row, "title"), self.cell(row, "body"))
+        return title, text_cleaning.clean_words(body)
+
     def understand(self, row: Row) -> tuple[Filing, list[str]]:
         """Return the row's appeal, and why details of it had to be left out. Raises Unclear."""
         # All cells at once: this runs for each of a hundred thousand rows.
         cells = dict.fromkeys(TARGETS, "")
         cells.update((target, clean(row.cells.get(column))) for target, column in self._columns)
-        title, body = text_cleaning.clean_line(cells["title"]), cells["body"]
-        if len(title) > MAX_TITLE:
-            body = body and f"{title}\n{body}"
-            title = title[: MAX_TITLE - 1] + "…"
+        title, body = _joined(cells["title"], cells["body"])
         category = cells["category"]
         lon, lat = read_point(cells["lon"], cells["lat"])
         draft = Draft(
@@ -291,9 +247,11 @@ class RowReader:
         if not text:
             return None
         try:
-            found = moment(text, self.zone)
+            found = moment(text, self.zone, self.orders)
             # Years outside the range of PostgreSQL or this zone.
             found.astimezone(ZoneInfo("UTC"))
+        except UndecidedOrder as why:
+            raise Unclear(str(why)) from why
         except (ValueError, OverflowError) as error:
             raise Unclear(_("看不懂的时间：%s") % text[:40]) from error
         return found

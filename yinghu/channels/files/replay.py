@@ -22,10 +22,10 @@ from yinghu.appeals.closing_actions import CLOSE
 from yinghu.appeals.models import Appeal, Category, Event
 from yinghu.appeals.states import ENDED, Klass, Satisfaction, Status
 from yinghu.appeals.verb import Verb
-from yinghu.channels.files.importing import Ids, Rejects
+from yinghu.channels.files.importing import Ids, Rejects, RowId, earlier_message
 from yinghu.channels.files.mapping import RowReader, Unclear
 from yinghu.common.tables.table_reader import Row, Source
-from yinghu.intake.receive import appeals_by_id
+from yinghu.intake.receive import known_messages
 from yinghu.people.access import SYSTEM, Actor, actor_of, relations, requester_of
 from yinghu.people.models import Post, Role, Unit, User
 from yinghu.routing.routing import active_rules, route
@@ -126,20 +126,18 @@ class Replay:
         self.report = ReplayReport()
         self._source, self._reader, self._rejects = source, reader, rejects
         self._city = City(defaults)
-        self._ids = Ids()
+        self._ids = Ids(reader)
 
     def run(self, step: Callable[[], None] = lambda: None) -> ReplayReport:
         """Carry every answered row to its end; `step` is called after each batch."""
-        batch: list[tuple[Row, str]] = []
+        batch: list[tuple[Row, RowId]] = []
         for row in self._source:
-            own = self._reader.cell(row, "external_id") if isinstance(row, Row) else ""
             try:
-                external_id = self._ids.of(row, own)
+                key = self._ids.of(row)
             except Unclear:
-                self._ids.by_content(row)
                 continue
             if isinstance(row, Row):
-                batch.append((row, external_id))
+                batch.append((row, key))
             if len(batch) >= BATCH:
                 self._carry_all(batch)
                 batch = []
@@ -148,11 +146,13 @@ class Replay:
         step()
         return self.report
 
-    def _carry_all(self, batch: Sequence[tuple[Row, str]]) -> None:
-        found = appeals_by_id(self._reader.channel, [external_id for _row, external_id in batch])
+    def _carry_all(self, batch: Sequence[tuple[Row, RowId]]) -> None:
+        keys = [each for _row, key in batch for each in (key.own, key.other) if each]
+        found = known_messages(self._reader.channel, keys)
         answered: list[tuple[Row, int, Answered]] = []
-        for row, external_id in batch:
-            if external_id not in found:
+        for row, key in batch:
+            earlier = earlier_message(found, key, *self._reader.words(row))
+            if earlier is None:
                 continue
             try:
                 answer = self._answer(row)
@@ -162,7 +162,7 @@ class Replay:
             if answer is None:
                 self.report.unanswered += 1
             else:
-                answered.append((row, found[external_id], answer))
+                answered.append((row, earlier.appeal_id, answer))
         self._suggest([appeal_id for _row, appeal_id, _answer in answered])
         for row, appeal_id, answer in answered:
             try:

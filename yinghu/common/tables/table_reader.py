@@ -8,12 +8,11 @@ import codecs
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
@@ -22,6 +21,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from yinghu.common.tables import workbooks
 from yinghu.common.tables.csv_writer import plain_again
+from yinghu.common.tables.header import LOOKED_AT, declared_delimiter, delimiter_of, header_index
 
 MAX_CELL: Final = 16 * 2**20
 """Characters in one cell; a longer one is taken for an unclosed quotation mark."""
@@ -70,12 +70,13 @@ class Broken:
 
 
 class Source(Protocol):
-    """An open file. `columns` have unique names; `header` has the names as in the file.
-    `open_ended`: more columns may follow.
+    """An open file. `columns` have unique names; `header` has the names as in the file, and `above`
+    the lines of text above it. `open_ended`: more columns may follow.
     """
 
     columns: list[str]
     header: list[str]
+    above: Sequence[str] = ()
     open_ended: bool = False
 
     def __iter__(self) -> Iterator[Row | Broken]: ...
@@ -239,17 +240,18 @@ class _LineSource(Source):
 
 
 class CsvSource(_LineSource):
-    """A CSV file with a header; empty lines are skipped."""
+    """A CSV file with a header; empty lines, titles above it and a line `sep=;` are skipped."""
 
     def __init__(self, lines: Lines, delimiter: str = "") -> None:
         self._lines = lines
         if len(delimiter) > 1:
             raise BadFile(_("分隔符只能是一个字符，不能是“%s”") % delimiter)
-        first = next((line for line in self._lines if line.strip()), "")
-        self._lines.give_back(0)
-        self._reader = csv.reader(self._lines, delimiter=delimiter or _delimiter_of(first))
+        delimiter, titles = self._find_header(delimiter)
+        self._reader = csv.reader(self._lines, delimiter=delimiter)
         try:
-            names = next(cells for cells in self._reader if any(cells))
+            filled = (cells for cells in self._reader if any(cells))
+            self.above = [_joined(next(filled)) for _title in range(titles)]
+            names = next(filled)
         except (csv.Error, StopIteration) as error:
             raise BadFile(_("%s 的第一行不是列名") % lines.name) from error
         if any("\udc80" <= char <= "\udcff" for name in names for char in name):
@@ -263,6 +265,35 @@ class CsvSource(_LineSource):
         self._names = _named(self.header)
         self._table = RowBuilder(self._names)
         self.columns = self._table.columns
+
+    def _find_header(self, delimiter: str) -> tuple[str, int]:
+        """Return the delimiter, and the number of rows above the header; at the first of them."""
+        lines = self._lines
+        first = next((line for line in lines if line.strip()), "")
+        if declared := declared_delimiter(first):
+            lines.begin()
+            return delimiter or declared, header_index(self._peek(delimiter or declared))
+        lines.give_back(0)
+        if delimiter or (delimiter := delimiter_of(first)):
+            return delimiter, header_index(self._peek(delimiter))
+        # A title, or a table of one column.
+        some = [line for line, _i in zip(lines, range(LOOKED_AT), strict=False)]
+        lines.give_back(0)
+        delimiter = next(filter(None, map(delimiter_of, some)), ",")
+        titles = header_index(self._peek(delimiter))
+        return (delimiter, titles) if titles else (",", 0)
+
+    def _peek(self, delimiter: str) -> list[list[str]]:
+        rows: list[list[str]] = []
+        with suppress(csv.Error):
+            for cells in csv.reader(self._lines, delimiter=delimiter):
+                if any(cells):
+                    rows.append(cells)
+                if len(rows) == LOOKED_AT:
+                    break
+        self._lines.give_back(0)
+        self._lines.begin()
+        return rows
 
     def __iter__(self) -> Iterator[Row | Broken]:
         lines = self._lines
@@ -346,7 +377,7 @@ class JsonSource(_LineSource):
 
 
 class ExcelSource(Source):
-    """One sheet of a workbook, the first by default; the first non-empty row is the header."""
+    """One sheet of a workbook, the first by default; titles above its header are skipped."""
 
     def __init__(self, path: Path, sheet: str, name: str) -> None:
         if why := workbooks.fault(path):
@@ -365,12 +396,17 @@ class ExcelSource(Source):
                 _("%(file)s 不是能打开的 Excel 文件：%(why)s") % {"file": name, "why": error}
             ) from error
         self._height = max(1, found.total_height)
-        self._rows = enumerate(found.iter_rows(), start=1)
+        rows = enumerate(found.iter_rows(), start=1)
         self._at = 0
-        header = next((cells for _line, cells in self._rows if any(map(_text, cells))), None)
-        if header is None:
+        filled = ((line, cells) for line, cells in rows if any(map(workbooks.cell_text, cells)))
+        peeked = list(islice(filled, LOOKED_AT))
+        if not peeked:
             raise BadFile(_("%s 是空的") % name)
-        self.header = [_text(cell) for cell in header]
+        texts = [[workbooks.cell_text(cell) for cell in cells] for _line, cells in peeked]
+        titles = header_index(texts)
+        self.above = [_joined(cells) for cells in texts[:titles]]
+        self.header = texts[titles]
+        self._rows = chain(peeked[titles + 1 :], rows)
         self._table = RowBuilder(_named(self.header))
         self.columns = self._table.columns
 
@@ -383,7 +419,7 @@ class ExcelSource(Source):
     def __iter__(self) -> Iterator[Row | Broken]:
         for line, cells in self._rows:
             self._at = line
-            values = [_json_value(cell) for cell in cells]
+            values = [workbooks.cell_value(cell) for cell in cells]
             if any(value != "" for value in values):
                 yield self._table.row(line, values)
 
@@ -428,11 +464,8 @@ def _named(names: list[str]) -> list[str]:
     return list(found)
 
 
-def _delimiter_of(line: str) -> str:
-    """Guess the delimiter from the first line."""
-    counts = {sign: line.count(sign) for sign in ",\t;|"}
-    best = max(counts, key=lambda sign: counts[sign])
-    return best if counts[best] else ","
+def _joined(cells: Sequence[str]) -> str:
+    return " ".join(cell.strip() for cell in cells if cell.strip())
 
 
 def _flatten(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -445,24 +478,3 @@ def _flatten(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(name)
-
-
-_ESCAPED: Final = re.compile(r"_x(00[01][0-9A-Fa-f]|005[Ff])_")
-"""Escaped control characters and `_` in workbook texts (ECMA-376 part 1, 22.9.2.19)."""
-
-
-def _json_value(cell: Any) -> str | int | float | bool:
-    """Return an Excel cell as a JSON value; dates as `2019-02-28 11:25:05`."""
-    if isinstance(cell, str):
-        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), cell)
-    if isinstance(cell, float) and cell.is_integer():
-        return int(cell)
-    if isinstance(cell, datetime):
-        return cell.isoformat(" ", "seconds")
-    if isinstance(cell, date | time | timedelta):
-        return str(cell)
-    return cell  # type: ignore[no-any-return]  # calamine gives float, int or bool besides
-
-
-def _text(cell: Any) -> str:
-    return str(_json_value(cell)).strip()

@@ -1,15 +1,16 @@
-"""Safety check of zipped workbooks before reading: a few bytes can declare billions of cells.
+"""Values of workbook cells, and a safety check of zipped workbooks before reading.
 
-The reader allocates the whole rectangle up to the last used cell and may crash the process, so
-sizes and cell references are checked first, as a stream.
+A few bytes can declare billions of cells. The reader allocates the whole rectangle up to the last
+used cell and may crash the process, so sizes and cell references are checked first, as a stream.
 """
 
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
@@ -113,3 +114,25 @@ class _Table:
                     self._rows = max(self._rows, self._row)
                     self._columns = max(self._columns, self._column)
         return _cells_fault(self._rows, self._columns)
+
+
+_ESCAPED: Final = re.compile(r"_x(00[01][0-9A-Fa-f]|005[Ff])_")
+"""Escaped control characters and `_` in workbook texts (ECMA-376 part 1, 22.9.2.19)."""
+
+
+def cell_value(cell: Any) -> str | int | float | bool:
+    """Return an Excel cell as a JSON value; dates as `2019-02-28 11:25:05`."""
+    if isinstance(cell, str):
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), cell)
+    if isinstance(cell, float) and cell.is_integer():
+        return int(cell)
+    if isinstance(cell, datetime):
+        return cell.isoformat(" ", "seconds")
+    if isinstance(cell, date | time | timedelta):
+        return str(cell)
+    return cell  # type: ignore[no-any-return]  # calamine gives float, int or bool besides
+
+
+def cell_text(cell: Any) -> str:
+    """Return an Excel cell as stripped text."""
+    return str(cell_value(cell)).strip()

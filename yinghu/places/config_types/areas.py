@@ -1,6 +1,6 @@
 """Configuration of areas: a tree by code prefix, of any size."""
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -36,7 +36,19 @@ class AreaContext(FormContext):
                 found.setdefault(at, []).append(code)
         return found
 
+    @cached_property
+    def codes(self) -> list[str]:
+        """All codes, sorted: an area comes directly before those that begin with its code."""
+        return sorted(self.states)
+
+    def below(self, code: str) -> list[str]:
+        """Return the other codes that begin with this one."""
+        first = bisect_right(self.codes, code)
+        return self.codes[first : bisect_right(self.codes, f"{code}\uffff")]
+
     def add(self, key: str, state: State) -> None:
+        if key not in self.states:
+            insort(self.codes, key)
         super().add(key, state)
         if state.get("active", True):
             at = (parent_code_in(key, self.states), state["name"])
@@ -80,6 +92,9 @@ class AreaForm(ConfigForm):
         above = parent_code_in(code, states)
         if cleaned.get("level") is None:
             now = states.get(code, {}).get("level")
+            if not now and above and self._may_be_a_running_number(code, above):
+                self.add_error("level", self._same_length(above))
+                return cleaned
             cleaned["level"] = now or _level(code, states[above]["level"] if above else 0)
         self._check_level(code, above, cleaned)
         name = cleaned.get("name")
@@ -87,6 +102,25 @@ class AreaForm(ConfigForm):
         if name and any(other != code for other in others):
             self.add_error("name", _("同一个上级下面已经有“%s”，请写得能分清") % name)
         return cleaned
+
+    def _may_be_a_running_number(self, code: str, above: str) -> bool:
+        """Is 10 meant to be below 1? Posts reach all codes that begin with theirs, so ask."""
+        return (
+            len(code) == len(above) + 1
+            and len(code) not in LENGTHS
+            and not self.data.get("under")
+            and code[-1].isdigit()
+        )
+
+    def _same_length(self, above: str) -> str:
+        said = {"above": self.context.states[above]["name"], "code": above}
+        return (
+            _(
+                "代码以“%(above)s”的代码 %(code)s 开头，就算在它下面；如果是这样，请写明层级；"
+                "如果不是，请把代码写成一样长，例如 01、10"
+            )
+            % said
+        )
 
     def _check_level(self, code: str, above: str, cleaned: State) -> None:
         """Require a level below the parent's and above the children's."""
@@ -96,27 +130,52 @@ class AreaForm(ConfigForm):
             said = {
                 "above": states[above]["name"],
                 "level": AreaLevel(states[above]["level"]).label,
+                "code": above,
             }
-            self.add_error("level", _("上级“%(above)s”是%(level)s，这里要再低一级") % said)
+            why = _(
+                "上级“%(above)s”（代码 %(code)s）是%(level)s，这里要再低一级；如果不在它下面，"
+                "代码就不能以 %(code)s 开头，请写成一样长，例如 01、10"
+            )
+            self.add_error("level", why % said)
         if not above and level > AreaLevel.COUNTY:
             self.add_error(
                 where, _("代码的前几位不是任何已有区域的代码，所以它没有上级；请先建上级区域")
             )
         if above and not self.key and not states[above]["active"]:
             self.add_error(where, _("上级“%s”已停用，请先恢复它") % states[above]["name"])
-        if self.key and level != states[code]["level"]:
-            below = [
-                each
-                for key, each in states.items()
-                if key != code and key.startswith(code) and each["level"] <= level
-            ]
-            if below:
-                self.add_error("level", _("下面的“%s”层级比这还高，要先改它") % below[0]["name"])
+        if self.key and level == states[code]["level"]:
+            return
+        below = [key for key in self.context.below(code) if states[key]["level"] <= level]
+        if below and self.key:
+            wrong = states[below[0]]["name"]
+            self.add_error("level", _("下面的“%s”层级比这还高，要先改它") % wrong)
+        elif below:
+            said = {"name": states[below[0]]["name"], "code": below[0]}
+            why = _(
+                "“%(name)s”的代码 %(code)s 以它开头，会算在它下面，可是层级不比它低；"
+                "请把代码写成一样长，例如 01、10"
+            )
+            self.add_error(where, why % said)
 
 
 def _level(code: str, above: int) -> int:
     return level_of(code) if len(code) in LENGTHS else min(5, above + 1)
 
+
+def _clashes(areas: QuerySet[Area]) -> list[tuple[Area, Area]]:
+    """Return pairs of areas of which the second begins with the first's code, but is no lower."""
+    found: list[tuple[Area, Area]] = []
+    above: list[Area] = []
+    for area in areas.only("code", "name", "level").order_by("code"):
+        while above and not area.code.startswith(above[-1].code):
+            above.pop()
+        if above and above[-1].level >= area.level:
+            found.append((above[-1], area))
+        above.append(area)
+    return found
+
+
+_CLASHES_SHOWN = 3
 
 _NO_CHILD = "—"
 """Shown in the list for an area without children."""
@@ -266,13 +325,24 @@ class AreaType(ModelType):
         active = Area.objects.filter(retired_at=None)
         if not active.exists():
             return [_("还没有区域：诉求说不出在哪里，也没法按地方派单。")]
+        found = [self._said_of_clash(*each) for each in _clashes(active)[:_CLASHES_SHOWN]]
         towns = active.filter(level__lte=AreaLevel.TOWN, lon=None).count()
         said = ngettext(
             "%d 个区县、镇街没有中心坐标，地图上看不到。",
             "%d 个区县、镇街没有中心坐标，地图上看不到。",
             towns,
         )
-        return [said % towns] if towns else []
+        return [*found, *([said % towns] if towns else [])]
+
+    def _said_of_clash(self, above: Area, area: Area) -> str:
+        said = {"area": area.name, "code": area.code, "above": above.name, "begins": above.code}
+        return (
+            _(
+                "“%(area)s”的代码 %(code)s 以“%(above)s”的代码 %(begins)s 开头，层级却不比它低："
+                "管“%(above)s”的人也看得到“%(area)s”的诉求。请另建代码一样长的区域，停用这一个。"
+            )
+            % said
+        )
 
     def missing_in(self, columns: Collection[str]) -> list[str]:
         return [] if "village_code" in columns else super().missing_in(columns)

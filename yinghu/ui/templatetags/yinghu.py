@@ -38,6 +38,7 @@ from yinghu.places import locate
 from yinghu.ui import event_text, navigation, phones, requests, times
 from yinghu.ui.forms import SeveralInput
 from yinghu.ui.timeline import Story
+from yinghu.ui.waiting import count_waiting_cases
 from yinghu.verbs import PRIVATE, VERBS, verb_of
 
 register = template.Library()
@@ -421,7 +422,7 @@ def _read_header(actor: Actor, here: str) -> _Header:
     sees_alarms = "alarms" in mine
     if sees_alarms:
         counted["alarms"] = alarms.alarmed_cases(actor)
-    waiting = inboxes.counted(counted)
+    waiting = count_waiting_cases(actor, counted)
     if not waiting.pop("shares", 0) and not forces_of(actor):
         # Hidden for units without shared cases, which are most.
         mine -= {"shared"}
@@ -432,7 +433,8 @@ def _read_header(actor: Actor, here: str) -> _Header:
             "icon": symbol,
             "label": text,
             "here": here == desk,
-            "waiting": _at_most(waiting.get(desk, 0)),
+            "desk": desk,
+            "waiting": waiting.get(desk, 0),
             "counted": desk in navigation.BADGED,
         }
         for desk, (url, symbol, text) in navigation.DESKS.items()
@@ -441,17 +443,23 @@ def _read_header(actor: Actor, here: str) -> _Header:
     return _Header(tabs, sees_alarms, waiting.get("alarms", 0))
 
 
-def _at_most(count: int) -> str:
-    if count >= inboxes.COUNTED:
-        return f"{inboxes.COUNTED - 1}+"
-    return str(count) if count else ""
+@register.simple_tag(takes_context=True)
+def waiting_at(context: template.Context, name: str) -> int:
+    """Return how many cases wait at a desk, as its tab says; one query on a part of a page."""
+    request: HttpRequest = context["request"]
+    if hasattr(request, "_yinghu_header"):
+        return next((desk["waiting"] for desk in desks(context) if desk["desk"] == name), 0)
+    actor, inbox = requests.who(request), "unit" if name == "inbox" else name
+    found = inboxes.desks_with(actor)
+    own = {inbox: found[inbox]} if inbox in found else {}
+    return count_waiting_cases(actor, own).get(inbox, 0)
 
 
 @register.simple_tag(takes_context=True)
-def unread_notices(context: template.Context) -> dict[str, str]:
-    """Return the bell's unread `count` ("" for none) and `version`."""
+def unread_notices(context: template.Context) -> dict[str, Any]:
+    """Return the bell's unread `count` and `version`."""
     found = read_state.unread(requests.login_of(context["request"]).pk)
-    return {"count": _at_most(found.count), "version": found.version}
+    return {"count": found.count, "version": found.version}
 
 
 @register.simple_tag(takes_context=True)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core import signing
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,8 +19,8 @@ from yinghu.administration.history import Difference, changed_meanwhile
 from yinghu.administration.routing_impact import effect
 from yinghu.appeals.actions import RETURN
 from yinghu.appeals.models import Appeal, Event
-from yinghu.appeals.states import OPEN
 from yinghu.common.language import name_of
+from yinghu.insight.standing import open_by_unit
 from yinghu.people.access import Actor, desks_of, may_see, staffed, staffed_units
 from yinghu.people.models import Unit
 from yinghu.routing import explanation
@@ -279,10 +279,6 @@ def _describe_mismatch(appeal: Any, tried: explanation.Tried, names: RuleNames) 
     return _("%(what)s是 %(is)s") % {"what": what, "is": is_there}
 
 
-BUSY_COUNTED = 1000
-"""Open cases of a unit are counted up to this number."""
-
-
 def dispatch_context(appeal: Appeal, actor: Actor) -> dict[str, Any]:
     """Context of the dispatch desk: nearest rules, earlier returns and workload of the units."""
     names = RuleNames()
@@ -329,15 +325,8 @@ def _new_rule_url(appeal: Appeal) -> str:
     return f"{reverse('rule_new')}?{urlencode({k: v for k, v in given.items() if v})}"
 
 
-def _workloads() -> list[tuple[Unit, int, bool]]:
-    """(unit, open cases, whether counting stopped) of the 200 least busy staffed units."""
-    units = {unit.pk: unit for unit in staffed_units()}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT u.id, c.n FROM people_unit u CROSS JOIN LATERAL (SELECT count(*) AS n FROM ("
-            "SELECT 1 FROM appeals_appeal a WHERE a.unit_id = u.id AND a.status = ANY(%s)"
-            " LIMIT %s) counted) c WHERE u.id = ANY(%s) ORDER BY c.n, u.id LIMIT 200",
-            [[status.value for status in OPEN], BUSY_COUNTED, list(units)],
-        )
-        rows = cursor.fetchall()
-    return [(units[pk], n, n == BUSY_COUNTED) for pk, n in rows]
+def _workloads() -> list[tuple[Unit, int]]:
+    """Return the 200 least busy staffed units with the number of their open cases."""
+    busy = open_by_unit()
+    units = sorted(staffed_units(), key=lambda unit: (busy.get(unit.pk, 0), unit.pk))
+    return [(unit, busy.get(unit.pk, 0)) for unit in units[:200]]

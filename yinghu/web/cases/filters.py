@@ -36,8 +36,6 @@ from yinghu.web.cases.suggested import SUGGESTIBLE, decided_or_suggested
 
 NONE = "-"
 """Filter value for cases without category, area, unit or class."""
-MOST_COUNTED = 1000
-"""Most cases counted; beyond it the count is shown with a plus sign."""
 
 
 @dataclass(frozen=True, slots=True)

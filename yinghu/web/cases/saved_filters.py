@@ -42,7 +42,7 @@ READY: tuple[tuple[Any, Filter, frozenset[str]], ...] = (
 def filter_chips(request: HttpRequest, address: str, *, counted: bool = False) -> list[Any]:
     """List the predefined filters of the actor's desks and the login's saved ones.
 
-    `n` is "99+" above 99, "" if not counted; `here` marks the one whose query is `address`.
+    `n` is None if not counted; `here` marks the one whose query is `address`.
     """
     actor = who(request)
     mine = desks_of(actor)
@@ -51,16 +51,14 @@ def filter_chips(request: HttpRequest, address: str, *, counted: bool = False) -
     for name, query in kept.values_list("name", "query"):
         each = FilterForm(QueryDict(query), choices).filter() if counted else Filter()
         named.append((name, query, each))
-    told: dict[str, str] = {}
+    told: dict[str, int] = {}
     if counted:
         # Counting is slow; pages load it later. Searches are rate-limited too, and not counted.
         lists = {
             query: search.find_cases(actor, each)[1] for _name, query, each in named if not each.q
         }
-        most = inboxes.COUNTED
-        for query, n in (dict.fromkeys(lists, 0) | inboxes.counted(lists)).items():
-            told[query] = f"{most - 1}+" if n >= most else str(n)
+        told = dict.fromkeys(lists, 0) | inboxes.counted(lists)
     return [
-        {"name": name, "query": query, "n": told.get(query, ""), "here": query == address}
+        {"name": name, "query": query, "n": told.get(query), "here": query == address}
         for name, query, _each in named
     ]

@@ -18,10 +18,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from yinghu.appeals.models import Appeal
+from yinghu.appeals.states import Status
 from yinghu.common import rate_limit
 from yinghu.common.privacy.masking import without_numbers
 from yinghu.common.text import whole_number
 from yinghu.insight import exports
+from yinghu.insight.standing import count_visible
 from yinghu.people.access import Actor, may_export
 from yinghu.ui import csv_download
 from yinghu.ui.decorators import staff_action, staff_page
@@ -29,13 +31,15 @@ from yinghu.ui.pagination import PAGE_SIZE, CasePage, case_page
 from yinghu.ui.requests import is_part, login_of, who
 from yinghu.web.cases import search
 from yinghu.web.cases.batch import MAX_BATCH, batch_verbs
-from yinghu.web.cases.filters import MOST_COUNTED, Filter, FilterForm
+from yinghu.web.cases.filters import Filter, FilterForm
 from yinghu.web.cases.saved_filters import filter_chips
 from yinghu.web.models import SavedView
 
 MAX_SAVED_VIEWS = 20
-MOST_COUNTED_SEARCHED = 100
-"""Most cases counted of a search, where counting is slower."""
+FEW = {"searched": 100, "filtered": 1000}
+"""Most cases of a search or a filter that are fetched to be counted and sorted."""
+COUNTED_AT_ONCE = 5000
+"""Most cases counted one by one before the page is shown; more are counted after it."""
 LATE_CANDIDATES = (1000, 20_000)
 """Numbers of late cases to try before a full scan; see `_count_and_narrow`."""
 DELETED_KEY = "web.cases.deleted"
@@ -57,7 +61,11 @@ def cases_page(request: HttpRequest) -> HttpResponse:
     if not wanted and request.path == reverse("search"):
         # An empty search finds nothing, not everything.
         found = found.none()
+    if is_part(request, "count"):
+        return render(request, "cases/count.html", {"n": found.order_by().count()})
     n, found = _count_and_narrow(found, actor, wanted, after)
+    if n is None and request.GET.get("count"):
+        n = search.find_cases(actor, wanted)[1].order_by().count()
     listed = case_page(found, after, ("-id",), actor)
     wanted.mark_suggested(listed.rows)
     if kind == "words":
@@ -122,16 +130,17 @@ def _add_excerpts(listed: CasePage, query: str) -> None:
 
 def _count_and_narrow(
     found: QuerySet[Appeal], actor: Actor, wanted: Filter, after: str
-) -> tuple[str, QuerySet[Appeal]]:
-    """Count `found` ("1000+" above the limit) and rewrite it for a fast page after the key `after`.
+) -> tuple[int | None, QuerySet[Appeal]]:
+    """Count `found` (None if that takes long) and rewrite it for a fast page after the key `after`.
 
     PostgreSQL assumes independent conditions and no correlation with age, so it would scan a
     million appeals from the newest for a few old ones. Small results are fetched, then sorted.
     """
-    most = MOST_COUNTED_SEARCHED if wanted.q else MOST_COUNTED
+    most = FEW["searched" if wanted.q else "filtered"]
     ids = list(found.order_by().values_list("pk", flat=True)[: most + 1])
     if len(ids) <= most:
-        return str(len(ids)), Appeal.objects.filter(pk__in=_id_array(ids))
+        return len(ids), Appeal.objects.filter(pk__in=_id_array(ids))
+    n = None if after else _count_at_once(found, actor, wanted)
     for part, clock in wanted.clocks().items():
         # Late cases are old, and among old cases they are frequent.
         if (last := whole_number(after)) is not None:
@@ -142,8 +151,16 @@ def _count_and_narrow(
             near = others.filter(pk__in=_id_array(list(newest[:many])))
             ids = list(near.order_by("-id").values_list("pk", flat=True)[: PAGE_SIZE + 1])
             if len(ids) > PAGE_SIZE:
-                return f"{most}+", Appeal.objects.filter(pk__in=_id_array(ids))
-    return f"{most}+", found
+                return n, Appeal.objects.filter(pk__in=_id_array(ids))
+    return n, found
+
+
+def _count_at_once(found: QuerySet[Appeal], actor: Actor, wanted: Filter) -> int | None:
+    """Count by the board's counters if they know the filter, else up to `COUNTED_AT_ONCE`."""
+    if wanted == Filter(status=wanted.status):
+        return count_visible(actor, found, [Status(each) for each in wanted.status or Status])
+    n = found.order_by().values("pk")[: COUNTED_AT_ONCE + 1].count()
+    return n if n <= COUNTED_AT_ONCE else None
 
 
 def _id_array(ids: list[int]) -> RawSQL:

@@ -100,7 +100,6 @@ def list_shared_cases(request: HttpRequest) -> HttpResponse:
         "bare_address": asked.address(contact="" if asked.bare else "none"),
         "address": asked.address(),
         "in_force": bool(forces_of(actor)),
-        "most": inboxes.COUNTED,
         "shown": SHOWN,
     }
     if is_part(request, "rows"):

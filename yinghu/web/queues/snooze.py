@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from yinghu.appeals.inboxes import COUNTED
 from yinghu.appeals.models import Appeal
 from yinghu.people.models import User
 from yinghu.ui.decorators import staff_action
@@ -35,9 +34,9 @@ def without(found: QuerySet[Appeal], user: User) -> QuerySet[Appeal]:
 
 
 def count(found: QuerySet[Appeal], user: User) -> int:
-    """Number of cases that the user has snoozed, counted up to `COUNTED`."""
+    """Number of cases that the user has snoozed."""
     snoozed = Exists(_current(user).filter(appeal=OuterRef("pk")))
-    return found.filter(snoozed).order_by()[:COUNTED].count()
+    return found.filter(snoozed).order_by().count()
 
 
 def is_skipped(appeal_id: int | None, user: User) -> bool:

@@ -23,6 +23,10 @@ SHOWN = 30
 """Maximum rows per list; the next due come first."""
 
 
+WAITING_DESKS = frozenset({"triage", "dispatch", "callback"})
+"""Desks whose lists wait for anybody of the desk, which the person's own lists do not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorklistSection:
     """Name, icon, title and empty text of a list."""
@@ -68,7 +72,8 @@ def _render_lists(
             _show_silent_units(rows)
         count, more = counts.get(section.name, 0), len(rows) > SHOWN
         shown.append({"section": section, "rows": rows[:SHOWN], "count": count, "more": more})
-    context = {"desk": desk, "title": title, "sections": shown, "most": inboxes.COUNTED}
+    context = {"desk": desk, "title": title, "sections": shown}
+    context["waiting_desks"] = WAITING_DESKS
     context["passing"] = list(time_travel.CHOICES) if settings.DEMO else []
     return render(request, "queues/worklists.html", context)
 
