@@ -54,6 +54,17 @@ def test_distance_from_the_city_is_from_its_outlines_or_else_its_centres() -> No
     assert locate.metres_outside(120.1, 29.4 + 1 / 6) == pytest.approx(18_550, rel=0.01)
     assert locate.metres_outside(120.3 + 1 / 6, 29.2) == pytest.approx(16_200, rel=0.01)
     assert locate.metres_outside(0, 0) == pytest.approx(1.2e7, rel=0.2)
+    # Half a set-up tells nothing of the other half of the city.
+    Area.objects.filter(pk="330782").update(outline=None)
+    town = Area.objects.filter(pk="330782100")
+    inside = Area.objects.filter(pk__startswith="330782100")
+    kept = list(inside.values_list("pk", "lon", "lat"))
+    inside.update(lon=None, lat=None, updated_at=timezone.now())
+    locate.refresh_areas()
+    assert locate.metres_outside(0, 0) is None
+    for pk, lon, lat in kept:
+        Area.objects.filter(pk=pk).update(lon=lon, lat=lat)
+    assert town.exists()
     # Without an outline, a county reaches 30 km around its centre, and each town 8 km.
     Area.objects.update(outline=None, updated_at=timezone.now())
     Area.objects.exclude(pk="330782").update(retired_at=timezone.now())

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
+from yinghu.appeals.filing import index_of
 from yinghu.appeals.models import Appeal, Event
 from yinghu.appeals.moving import Conflict, Refused, check_text, move
 from yinghu.appeals.states import OPEN, Status, Who
@@ -68,8 +69,10 @@ def leave_contact(
         if known:
             raise Conflict("known", _("这一项已经留过了，没有改动"), known[0])
         columns: dict[str, Any] = {name: seal(given[name]) for name in added}
-        if (certain := certain_phone(number)) and not appeal.caller:
+        if certain := certain_phone(number):
             columns["caller"] = blind(certain)
+        if address:
+            columns["address_index"] = index_of(address)
         return columns
 
     return move(appeal_id, actor, LEAVE_CONTACT, change, facts={"added": added}, expect=expect)

@@ -196,7 +196,7 @@ def bulk_cursor() -> CursorWrapper:
     return connection.make_cursor(cursor)
 
 
-def _index_of(text: str) -> bytes | None:
+def index_of(text: str) -> bytes | None:
     """Return the blind index of a name or an address, however it is spaced and written."""
     return blind("".join(fold_text(text).split()))
 
@@ -253,8 +253,8 @@ def _columns(filings: Sequence[Filing], ids: list[int], actor: Actor, verb: Verb
         "answers": [_json(f.answers) if f.answers else "{}" for f in filings],
         "facts": [_json({"left_out": f.left_out}) if f.left_out else "{}" for f in filings],
         "caller": [blind(certain_phone(f.phone) or f.caller) for f in filings],
-        "name_index": [_index_of(f.name) for f in filings],
-        "address_index": [_index_of(f.address) for f in filings],
+        "name_index": [index_of(f.name) for f in filings],
+        "address_index": [index_of(f.address) for f in filings],
         "past": verb is RECORD,
         "status": verb.target,
         "verb": verb.name,

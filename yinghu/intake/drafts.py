@@ -150,7 +150,9 @@ def check(draft: Draft, city: City) -> Report:
         *_check_time(draft, filing),
         *_check_point(draft, city, filing),
     ]
-    filing.area = filing.area or _area_of(filing)
+    # A refused code needs no guess, and what needs no look at the map can be checked anywhere.
+    if not filing.area and not {"area", "place"} & {fault.field for fault in faults}:
+        filing.area = _area_of(filing)
     return Report(filing, tuple(faults))
 
 

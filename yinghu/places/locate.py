@@ -92,10 +92,12 @@ def by_point(lon: float, lat: float) -> Area | None:
 def metres_outside(lon: float, lat: float) -> float | None:
     """Return how far a point (WGS-84 degrees) is from the nearest known area, in metres.
 
-    0 within an outline, or within REACH of the centre of an area without one. None if no area has
-    an outline or a centre. Good to a few per cent near the city.
+    0 within an outline, or within REACH of the centre of an area without one. None while a town is
+    not on the map. Good to a few per cent near the city.
     """
     known = _known()
+    if not known.is_placed:
+        return None
     point = shapely.Point(lon, lat)
     if any(outline.intersects(point) for _code, outline in known.outlines):
         # Much faster than a distance: these outlines are prepared.
@@ -149,6 +151,8 @@ _KINDS: Final = ("社区", "街道", "地区", "新区", "村", "镇", "乡", "�
 FULL: Final = 0.95
 """Confidence of the official name, or of a name with its kind (田心村)."""
 ALIAS: Final = 0.9
+TOWN: Final = 2
+"""Level of towns; counties are above."""
 TOWN_SHORT: Final = 0.85
 """A town or county without its kind (佛堂)."""
 SHORT: Final = 0.6
@@ -307,6 +311,8 @@ class _Known:
     forms: dict[str, dict[str, _Form]] = field(default_factory=dict)
     finder: Finder = field(default_factory=lambda: Finder(()))
     box: Box | None = None
+    is_placed: bool = False
+    """Has each town an outline or a centre, or an area in it or around it?"""
 
     def flat(self, lon: float, lat: float) -> tuple[float, float]:
         """Project a point to a plane in metres that is true at the latitude of the outlines."""
@@ -389,6 +395,13 @@ def _load(version: tuple[Any, ...]) -> _Known:
     for level, points in centres.items():
         if bare := [point for point in points if not point[0].startswith(outlined_codes)]:
             known.bare_centres[level] = _centres_of(bare)
+    located = {code for points in centres.values() for code, _lon, _lat in points}
+    located.update(outlined_codes)
+    known.is_placed = bool(located) and all(
+        code.startswith(outlined_codes) or any(other.startswith(code) for other in located)
+        for code, area in known.areas.items()
+        if area.level <= TOWN
+    )
     points_of_all = [(lon, lat) * 2 for points in centres.values() for _code, lon, lat in points]
     boxes = points_of_all + [geometry.bounds for _code, geometry in known.outlines]
     if boxes:

@@ -61,3 +61,28 @@ def test_strangers_and_desks_cannot_file_as_patrol(browse: Browse, city: Cast) -
     for username in ("", "clerk"):
         assert 'name="report"' not in text_of(browse(username).get("/file"))
         assert report(browse, username).channel == "web"
+
+
+def test_reporter_says_nothing_in_the_name_of_the_person_concerned(
+    browse: Browse, city: Cast
+) -> None:
+    appeal = report(browse, "grid-worker")
+    own, concerned = browse("grid-worker"), browse()
+    assert "act-withdraw" not in text_of(own.get(f"/t/{appeal.token}"))
+    assert own.post(f"/t/{appeal.token}/withdraw", {}).status_code == 404
+    assert own.post(f"/t/{appeal.token}/rate", {"solved": "yes"}).status_code == 404
+    assert "act-supply" in text_of(own.get(f"/t/{appeal.token}"))
+    assert "act-withdraw" in text_of(concerned.get(f"/t/{appeal.token}"))
+
+
+def test_report_sent_again_after_the_login_ended_is_the_same_report(
+    browse: Browse, city: Cast
+) -> None:
+    client = browse("grid-worker")
+    given = form_of(client) | {"words": WORDS, "report": "yes"}
+    assert client.post("/file", given).status_code == 302
+    assert client.post("/file", given | {"report": "no"}).status_code == 302
+    del client.cookies["yinghu_session"]
+    said = text_of(client.post("/file", given, follow=True))
+    assert "已经提交过了" in said
+    assert Appeal.objects.get().channel == "patrol"

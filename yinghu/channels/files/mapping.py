@@ -21,7 +21,6 @@ from yinghu.channels.files.times import DateOrders, UndecidedOrder, moment
 from yinghu.common import text_cleaning
 from yinghu.common.tables.table_reader import Row, Unusable
 from yinghu.intake.drafts import (
-    MAX_ADDRESS,
     MAX_TITLE,
     POINT,
     City,
@@ -264,4 +263,4 @@ class RowReader:
         if text and not draft.area:
             yield _("区域找不到，写进了地址")
             if text not in draft.address:
-                draft.address = f"{text} {draft.address}".strip()[:MAX_ADDRESS]
+                draft.address = f"{text} {draft.address}".strip()

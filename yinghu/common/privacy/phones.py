@@ -32,6 +32,8 @@ _EXTENDED = re.compile(
     re.IGNORECASE,
 )
 _LOCAL = re.compile(r"[2-9][0-9]{6,7}")
+_NO_NUMBER = re.compile(r"\d(\.\d+)?[eE]\+?\d+|(19|20)\d\d([-/.])\d\d?\3\d\d?")
+"""What spreadsheets make of numbers, and dates."""
 _LISTED = re.compile(r"[/,，;；、|]+")
 
 
@@ -45,6 +47,9 @@ def normal_phone(text: str, region: str = "") -> str:
         # phonenumbers would drop the stars and return another number.
         return ""
     region = region or settings.PHONE_REGION
+    if region == "CN" and _LOCAL.fullmatch(re.sub(r"[\s\-]", "", text)):
+        # phonenumbers reads one in a hundred as a number of another city.
+        return ""
     if region == "CN" and _CHINESE_MOBILE.fullmatch(text):
         # Shortcut for nearly all numbers: phonenumbers costs more than the rest of a filing.
         return f"+86{text}"
@@ -68,6 +73,8 @@ def phone_to_keep(text: str) -> str:
     if not text or len(text) > MAX_WRITTEN or _MASKED.search(text):
         return ""
     plain = unicodedata.normalize("NFKC", text)
+    if _NO_NUMBER.fullmatch(plain):
+        return ""
     written = digits_in(plain)
     for part in _parts(plain):
         if digits_in(part) == written and (number := normal_phone(part)):

@@ -24,14 +24,14 @@ from django.utils.translation import gettext as _
 
 from yinghu.appeals.channels import PATROL, Door
 from yinghu.appeals.filing import Filing
-from yinghu.appeals.models import Category
+from yinghu.appeals.models import Category, Event
 from yinghu.appeals.numbers import number_of, track_token
 from yinghu.common import photos, rate_limit
 from yinghu.common.photos import BadPhoto, BudgetSpent, Crowded, NoRoom, StoredPhoto
 from yinghu.common.privacy.phones import may_be_mistyped
 from yinghu.common.privacy.sealing import blind
 from yinghu.intake.drafts import POINT, City, Draft, check, read_point
-from yinghu.intake.receive import Incoming, Received, raw_of, receive
+from yinghu.intake.receive import Incoming, Received, known_messages, raw_of, receive
 from yinghu.people.access import Actor, desks_of
 from yinghu.places.models import Area, Place
 from yinghu.triage.duplicates import note_corrected
@@ -157,6 +157,8 @@ def take_form(request: HttpRequest, place: Place | None) -> HttpResponse:
         raise
     if not received.new:
         photos.discard(stored)
+        if _lacks_photo(received.appeal_id):
+            sheet.set_aside.append(_("照片没有收下，可以在进度页的“补充情况”里再发。"))
         messages.info(request, _("这张表已经提交过了，没有重复登记，就是下面这一件。"))
     elif received.appeal_id != first:
         _explain_second_appeal(request, first)
@@ -180,7 +182,12 @@ def _receive_form(
     """
     digest = _digest([[getattr(filing, name) for name in _COMPARED]])
     raw = _raw_form(request, digest, sums)
-    actor = who(request) if filing.channel == PATROL else Actor("requester")
+    # Somebody whose login has ended, or who says that it is another's matter, sends the same form.
+    other = CHANNEL if filing.channel == PATROL else PATROL
+    if known_messages(other, [form_id]):
+        filing.channel = other
+    reports = filing.channel == PATROL and request.user.is_authenticated
+    actor = who(request) if reports else Actor("requester")
     received = receive(Incoming(form_id, raw, filing), actor)
     first = received.appeal_id
     if received.new or _contains(raw_of(filing.channel, form_id), digest, sums):
@@ -191,6 +198,12 @@ def _receive_form(
         if received.new:
             note_corrected(received.appeal_id, first)
     return first, received
+
+
+def _lacks_photo(appeal_id: int) -> bool:
+    """Was a photo left out when the appeal was filed?"""
+    filed = Event.objects.filter(appeal=appeal_id, seq=1).values_list("facts", flat=True)
+    return any("bad_photo" in facts.get("left_out", ()) for facts in filed)
 
 
 def _sum_of(picture: UploadedFile[Any]) -> str:

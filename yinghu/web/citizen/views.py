@@ -51,6 +51,8 @@ from yinghu.web.live.stream_permissions import public_version
 
 SAYS = (RATE, SUPPLY, LEAVE_CONTACT, URGE, REOPEN, WITHDRAW)
 """Verbs of the tracking page, in the order shown."""
+NOT_FOR_REPORTERS = (RATE, WITHDRAW)
+"""What only the person concerned may say, not who filed it for them."""
 
 
 @require_GET
@@ -172,6 +174,8 @@ def _show_track(
     possible = verbs.available(appeal, requester_of(appeal.pk))
     missing = missing_contact(appeal)
     opened_by_link = request.GET.get("open", "")
+    if _is_reporter(request, appeal):
+        possible = [verb for verb in possible if verb not in NOT_FOR_REPORTERS]
     master = appeal.final_master()
     if master is not None:
         done = master.state in (Status.RESOLVED, Status.CLOSED)
@@ -215,6 +219,13 @@ def _show_track(
     return render(request, f"citizen/{template}.html", context, status=status)
 
 
+def _is_reporter(request: HttpRequest, appeal: Appeal) -> bool:
+    """Did this login file the case for somebody else, or for what it saw?"""
+    if appeal.channel != PATROL or not request.user.is_authenticated:
+        return False
+    return appeal.events.filter(seq=1, user=request.user.pk).exists()
+
+
 def _own_form(verb: Verb, known: Known, missing: Collection[str]) -> VerbForm:
     """A fresh form for the requester, who can leave only such contact data as is `missing`."""
     given = {"phone", "address"} - set(missing) if verb is LEAVE_CONTACT else ()
@@ -234,7 +245,7 @@ def track_act(request: HttpRequest, token: str, verb: str) -> HttpResponse:
     """Do one of `SAYS` for the requester."""
     appeal = _by_token(token)
     row = next((each for each in SAYS if each.name == verb), None)
-    if row is None:
+    if row is None or (row in NOT_FOR_REPORTERS and _is_reporter(request, appeal)):
         raise Http404
     actor = requester_of(appeal.pk)
     form = VerbForm(row, Known(), request.POST, request.FILES, own=True)
@@ -295,7 +306,7 @@ def _by_written_phone(appeal_id: int | None, typed: str) -> Appeal | None:
     """Find a case whose phone was kept as written, by all of its digits."""
     if appeal_id is None or not digits_in(typed):
         return None
-    found = Appeal.objects.filter(pk=appeal_id, caller=None).exclude(phone=b"").first()
+    found = Appeal.objects.filter(pk=appeal_id).exclude(phone=b"").first()
     written = digits_in(disclosure.own_contact(found.phone)) if found else ""
     return found if hmac.compare_digest(written, digits_in(typed)) else None
 
