@@ -15,7 +15,7 @@ from yinghu.common.fair_queue import FairQueue, QueueFull
 
 def test_free_slots_go_to_the_senders_in_rotation() -> None:
     async def play() -> list[str]:
-        queue, served = FairQueue(1, most=20, most_of_one=10), []
+        queue, served = FairQueue(1, most=20, most_of_one=10, patience=60), []
 
         async def form(sender: str, name: str) -> None:
             async with queue.turn(sender):
@@ -33,7 +33,7 @@ def test_free_slots_go_to_the_senders_in_rotation() -> None:
 
 def test_more_than_fit_are_refused_at_once_and_leave_nothing_behind() -> None:
     async def play() -> None:
-        queue, over = FairQueue(2, most=5, most_of_one=3), asyncio.Event()
+        queue, over = FairQueue(2, most=5, most_of_one=3, patience=60), asyncio.Event()
 
         async def form(sender: str) -> None:
             async with queue.turn(sender):
@@ -45,8 +45,14 @@ def test_more_than_fit_are_refused_at_once_and_leave_nothing_behind() -> None:
             await form("flood")
         inside += [asyncio.create_task(form("other")) for _ in range(2)]
         await asyncio.sleep(0)
+        # The last of the sender who has the most makes room for one who has none.
+        third = asyncio.create_task(form("third"))
+        await asyncio.sleep(0)
         with pytest.raises(QueueFull):
-            await form("third")
+            await inside[2]
+        with pytest.raises(QueueFull):
+            await form("other")
+        inside[2] = third
         # One that waits gives up; one that was just handed a slot passes it on.
         inside[2].cancel()
         inside[0].cancel()
@@ -58,6 +64,19 @@ def test_more_than_fit_are_refused_at_once_and_leave_nothing_behind() -> None:
             assert queue._present == {"flood": 1, "other": 1}
         assert not queue._present
         assert not queue._waiting
+
+    result_of(play())
+
+
+def test_nobody_waits_longer_than_the_patience() -> None:
+    async def play() -> None:
+        queue = FairQueue(1, most=5, most_of_one=5, patience=0.05)
+        async with queue.turn("first"):
+            with pytest.raises(QueueFull):
+                async with queue.turn("second"):
+                    pytest.fail("there is no slot")
+        async with asyncio.timeout(30), queue.turn("second"):
+            assert queue._present == {"second": 1}
 
     result_of(play())
 
@@ -75,6 +94,10 @@ def part(disposition: str, content: str = "") -> str:
         (part('name="words"', "没有水"), "/file", FORM, False),
         (part('name="photos"; filename=""'), "/file", FORM, False),
         (part('name="photos"; filename="a.jpg"', "x"), "/file", FORM, True),
+        # The parser takes these as names.
+        (part('name="photos"; filename=""x.jpg', "x"), "/file", FORM, True),
+        (part('name="photos"; filename="" .jpg', "x"), "/file", FORM, True),
+        (part('name="photos"; filename=""a""', "x"), "/file", FORM, True),
         (part('name="photos"; FileName=a.jpg', "x"), "/p/xiuhu", FORM, True),
         (part("name=photos; filename=\"\"; filename*=utf-8''a.jpg", "x"), "/t/x", FORM, True),
         (part('name="words"', "x" * 2**20), "/desk/case/1/note", FORM, True),

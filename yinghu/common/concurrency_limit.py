@@ -64,6 +64,9 @@ class ConcurrencyLimit:
             out()
 
 
+PATIENCE = 10.0
+"""Seconds that a form waits for its photos to be judged; then it goes on without them, because
+nobody reads its words before."""
 _SURELY_PHOTOS = 2**20
 """Bytes of a form that are not searched; its texts are shorter."""
 
@@ -77,7 +80,8 @@ def has_photos(scope: Any, body: Any) -> bool:
         return False
     text = body.read(_SURELY_PHOTOS + 1)
     body.seek(0)
-    named = text.lower().count(b"filename") > text.count(b'filename=""')
+    # With anything behind the quotes, the parser reads a name.
+    named = text.lower().count(b"filename") > text.count(b'filename=""\r\n')
     return named or len(text) > _SURELY_PHOTOS
 
 
@@ -91,7 +95,9 @@ class PooledHandler(ASGIHandler):
         self._pool = ThreadPoolExecutor(THREADS, "request")
         self._limit = ConcurrencyLimit()
         self._photo_pool = ThreadPoolExecutor(PHOTO_THREADS, "photos")
-        self._photo_queue = FairQueue(PHOTO_THREADS, MOST_WITH_PHOTOS, MOST_WITH_PHOTOS_OF_ONE)
+        self._photo_queue = FairQueue(
+            PHOTO_THREADS, MOST_WITH_PHOTOS, MOST_WITH_PHOTOS_OF_ONE, PATIENCE
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Read the whole body, answer in a thread, send."""

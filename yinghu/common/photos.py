@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ MAX_PIXELS = 50_000_000
 """As in `photo_decoder`, which this process does not import."""
 CPU_SECONDS = 5
 """Per photo; the largest accepted one takes 1.5 s."""
+_STARVED = 25
+"""Seconds after which no answer means a lack of time, since the CPU limit is far below."""
 _TIMEOUT = 35
 """Seconds to wait for an answer; longer than the decoder's own limit."""
 
@@ -150,6 +153,7 @@ def _decode(data: bytes, sender: str) -> bytes:
     """
     ours, theirs = socket.socketpair()
     with _decoding, ours:
+        begun = time.monotonic()
         with theirs:
             try:
                 socket.send_fds(_decoder(), [bytes([CPU_SECONDS])], [theirs.fileno()])
@@ -157,19 +161,34 @@ def _decode(data: bytes, sender: str) -> bytes:
                 raise _no_room("the photo decoder does not run") from error
         ours.settimeout(_TIMEOUT)
         with ours.makefile("rb") as answer:
-            # What the decoder dies on costs as much as the largest photo, also while it is sent.
-            pixels = MAX_PIXELS
-            with contextlib.suppress(OSError):
+            head, result = b"", b""
+            try:
                 ours.sendall(struct.pack(">I", len(data)) + data)
                 head = answer.read(4)
-                pixels = int.from_bytes(head) if len(head) == 4 else MAX_PIXELS
-            _charge(sender, pixels // 10**6)
-            try:
-                if pixels:
-                    ours.sendall(b"\0")
-                return answer.read(MAX_UPLOAD_BYTES)
+                if len(head) == 4:
+                    _charge(sender, int.from_bytes(head) // 10**6)
+                    if any(head):
+                        ours.sendall(b"\0")
+                    result = answer.read(MAX_UPLOAD_BYTES)
+            except TimeoutError:
+                _end_decoder()
             except OSError:
-                return b""
+                result = b""
+        if not result and time.monotonic() - begun > _STARVED:
+            # It had no processor to work with, or was stopped: the photo may be a good one.
+            raise Crowded(_("现在送照片的人太多，请过几秒再提交一次，或先不带照片提交"))
+        if len(head) < 4:
+            # What the decoder dies on costs as much as the largest photo.
+            _charge(sender, MAX_PIXELS // 10**6)
+        return result
+
+
+def _end_decoder() -> None:
+    """Kill a decoder that does not answer; the next photo starts another."""
+    with _starting:
+        if _running is not None:
+            _running[0].kill()
+            _running[0].wait()
 
 
 def _decoder() -> socket.socket:

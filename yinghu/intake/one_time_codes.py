@@ -129,7 +129,11 @@ def check_code(phone: str, code: str, purpose: Purpose = Purpose.CASES, form: st
         own = next((row for row in alive if row.pk == asked), None)
         if own is not None and own.tries < TRIES and not own.used_at:
             own.tries += 1
-            return _try(own, code, purpose)
+            if _try(own, code, purpose):
+                return True
+            if own is alive[0]:
+                return False
+        # People write the newest code into the form that they have open.
         newest = alive[0] if alive else None
         if newest is not None and newest.tries_elsewhere < TRIES_ELSEWHERE and not newest.used_at:
             newest.tries_elsewhere += 1

@@ -54,6 +54,9 @@ def is_up(home: Path) -> bool:
 def start_again(home: Path) -> None:
     """Start the server if it died while this process was using it (`run_server`)."""
     cluster = Cluster(home.absolute())
+    if not (cluster.data / "PG_VERSION").is_file():
+        # A folder that is not mounted now: an empty database in its place would take filings.
+        raise EmbeddedError(f"the data folder {cluster.data} is missing")
     with _locked(cluster):
         _start_if_down(cluster, durable=True)
 

@@ -30,7 +30,7 @@ LONGEST: Final = 2_000
 OVERLAP: Final = 100
 """Characters that two neighbouring parts of a text share."""
 LONGEST_RUN: Final = 4
-DANGER_FROM: Final = ((60, 0.37), (100, 0.5), (math.inf, 0.55))
+DANGER_FROM: Final = ((60, 0.37), (100, 0.4), (math.inf, 0.45))
 """(Characters of the text up to which, probability from which it is read as danger). A longer text
 tells of much else, so it must be surer. Set on writers that the model was not trained on."""
 LONG: Final = 100

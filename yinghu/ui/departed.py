@@ -48,19 +48,25 @@ def departed_helper(request: HttpRequest) -> User | None:
     """Return the helper whose page this would be if they serve no more, else None."""
     if isinstance(request.user, User):
         return request.user if _has_departed(request.user, who(request)) else None
-    return next(iter(departed_helpers(request)), None)
+    here = _helpers_of(request)
+    # Whoever serves and has the phone now needs the login, not somebody else's story.
+    gone = [user for user in here if _has_departed(user, actor_of(user))]
+    return gone[0] if gone and len(gone) == len(here) else None
 
 
 def departed_helpers(request: HttpRequest) -> list[User]:
     """Return the helpers of this phone who serve no more."""
+    return [user for user in _helpers_of(request) if _has_departed(user, actor_of(user))]
+
+
+def _helpers_of(request: HttpRequest) -> list[User]:
     named = set()
     for name, value in request.COOKIES.items():
         if name.startswith(COOKIE):
             with suppress(signing.BadSignature):
                 key = derived_key("helper").hex()
                 named.add(signing.loads(value, key=key, salt=_SALT, max_age=LASTS))
-    found = User.objects.filter(pk__in=named).order_by("pk")
-    return [user for user in found if _has_departed(user, actor_of(user))]
+    return list(User.objects.filter(pk__in=named).order_by("pk"))
 
 
 def _has_departed(user: User, actor: Actor) -> bool:

@@ -37,7 +37,7 @@ def test_unlikely_place_is_offered_with_its_evidence(browse: Browse, city: Cast)
     client, address = browse("clerk"), f"/desk/case/{appeal.number}"
     page = text_of(client.get(address))
     assert area_field(page) == ""
-    offer = re.search(r'<p class="offer">.*?</p>', page, re.S)
+    offer = re.search(r'<p class="place-offer">.*?</p>', page, re.S)
     assert offer is not None
     assert "可能是（把握 30%）：" in offer[0]
     assert "<mark>江滨</mark>" in offer[0]
@@ -55,7 +55,7 @@ def test_offered_place_is_taken_without_scripts(browse: Browse, city: Cast) -> N
     assert area is not None
     page = text_of(browse("clerk").get(f"/desk/case/{appeal.number}?take=area"))
     assert area_field(page) == f"{area.pk} {area.name}"
-    assert 'class="offer"' not in page
+    assert 'class="place-offer"' not in page
 
 
 def test_likely_place_is_filled_in_as_the_city_sets(browse: Browse, city: Cast) -> None:
@@ -75,4 +75,4 @@ def test_decided_place_is_not_questioned(browse: Browse, city: Cast) -> None:
     appeal = guessed("江滨那边路灯坏了三天没有人修", SHORTEST)
     actions.sort(appeal.pk, city.clerk, category="urban", area="330782008")
     page = text_of(browse("clerk").get(f"/desk/case/{appeal.number}"))
-    assert 'class="offer"' not in page
+    assert 'class="place-offer"' not in page

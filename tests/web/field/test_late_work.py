@@ -112,3 +112,12 @@ def test_leg_that_was_given_back_at_once_earns_no_hours(
     assert mine.holder_id == task.a.user_id
     # Each begun minute counts.
     assert mine.minutes <= 1
+
+
+def test_shared_phone_tells_nobody_of_the_others_suspension(task: Relay, browse: Browse) -> None:
+    phone = phone_with(task.buy, task.a)
+    phone.force_login(user_of(task.b))
+    assert phone.get("/field").status_code == 200
+    suspend(browse, task.a)
+    del phone.cookies["yinghu_session"]
+    assert phone.get("/field").status_code == 302

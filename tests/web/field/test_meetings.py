@@ -20,7 +20,8 @@ from tests.errands.errands import (
 )
 from yinghu.common.privacy.opening import unseal
 from yinghu.errands import leg_actions
-from yinghu.people.access import Actor
+from yinghu.errands.models import Leg
+from yinghu.people.access import Actor, actor_of
 from yinghu.people.models import Reveal, User, Volunteer
 from yinghu.places.models import Area
 
@@ -155,3 +156,14 @@ def test_new_volunteer_is_asked_for_hours_and_place_until_they_say(city: Cast) -
     assert '<details class="card act me-fold" id="hours" open>' in page(
         new, "/field/-/me?open=hours"
     )
+
+
+def test_helper_who_takes_the_next_leg_too_meets_nobody(city: Cast) -> None:
+    task = begun_relay(city)
+    leg_actions.give_back(task.carry.pk, task.b, why="家里有事")
+    Volunteer.objects.filter(pk=task.a.user_id).update(zones=[task.carry.zone_id])
+    leg_actions.take(task.carry.pk, actor_of(User.objects.get(pk=task.a.user_id or 0)))
+    gate = Leg.objects.get(pk=task.gate.pk)
+    assert gate.giver_id == gate.holder_id == task.a.user_id
+    assert phone_of(task.a).get(f"/field/-/leg/{gate.pk}").status_code == 200
+    assert f"/field/-/leg/{gate.pk}#" not in page(task.a, f"/field/-/leg/{task.buy.pk}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from tests.api.conftest import Api, api, problem  # noqa: F401  # fixtures
@@ -82,3 +83,15 @@ def test_streams_of_others_go_on(live: Live, live_city: Cast) -> None:
         User.objects.filter(username="clerk").update(last_login=timezone.now(), is_active=True)
         file_one()
         assert clerk.next() == "desk"
+
+
+def test_stream_of_a_login_closed_while_nobody_listened_ends(live: Live, live_city: Cast) -> None:
+    with listening(live, "desk=board", "commander") as ears:
+        assert ears.next() == "desk"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'yinghu live' AND datname = current_database()"
+            )
+        User.objects.filter(username="commander").update(is_active=False)
+        hear_the_end(ears)

@@ -75,8 +75,12 @@ def match_query(
     return "words", words.search(found, words_to_search(actor, query))
 
 
+MOST_OF_PART = 5_000
+"""Cases that a part of a number finds. Three digits occur in a tenth of a million numbers."""
+
+
 def _with_number_part(digits: str) -> RawSQL:
-    """Ids whose number has these digits in a row.
+    """Ids whose number has these digits in a row, the newest MOST_OF_PART.
 
     Read beforehand, by ranges of the primary key: as a part of the whole query, PostgreSQL would
     compare every case with every range.
@@ -86,8 +90,9 @@ def _with_number_part(digits: str) -> RawSQL:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT appeal.id FROM unnest(%s::bigint[], %s::bigint[]) AS part(low, high)"
-            " JOIN appeals_appeal AS appeal ON appeal.id BETWEEN part.low AND part.high",
-            [[low for low, _high in ranges], [high for _low, high in ranges]],
+            " JOIN appeals_appeal AS appeal ON appeal.id BETWEEN part.low AND part.high"
+            " ORDER BY appeal.id DESC LIMIT %s",
+            [[low for low, _high in ranges], [high for _low, high in ranges], MOST_OF_PART],
         )
         ids = [row[0] for row in cursor.fetchall()]
     return RawSQL("SELECT unnest(%s::bigint[])", [ids])

@@ -265,6 +265,9 @@ def _meeting(leg: Leg, actor: Actor, course: Course) -> dict[str, Any] | None:
         return None
     gives = leg.giver_id == actor.user_id
     other = course[leg.n].holder if gives else course[leg.n].giver
+    if other is not None and other.pk == actor.user_id:
+        # Both sides are theirs since another helper gave back.
+        other = None
     known = Volunteer.objects.filter(pk=other.pk).exclude(phone=b"").first() if other else None
     pending = leg.state == Leg.State.OPEN
     return {
@@ -285,6 +288,7 @@ def _meetings_beside(leg: Leg, actor: Actor, course: Course) -> list[dict[str, A
         for each in course
         if each.kind == LegKind.HAND_OVER
         and each.state == Leg.State.OPEN
+        and each.giver_id != each.holder_id
         and (each.n in leg.after or leg.n in each.after)
     ]
     return [

@@ -19,13 +19,16 @@ from typing import NamedTuple
 
 import psycopg
 import structlog
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import Error, connection
 
 from yinghu.appeals.notify import ALARMS, NOTICE, NOTIFY_CHANNEL
 from yinghu.appeals.states import ENDED, Status
 from yinghu.appeals.verb import Privacy
 from yinghu.oversight.actions import CHASE
 from yinghu.people.access_changes import VERB, access_changes
+from yinghu.people.models import User
 from yinghu.verbs import VERBS
 from yinghu.web.live.presence import VIEW, Presence
 
@@ -244,24 +247,41 @@ class Hub:
         for viewer in self.by_topic.get(topic, ()):
             viewer.tell(topic)
 
+    async def _end_closed(self) -> None:
+        """End the streams of logins that are closed."""
+        shares = {share for viewer in self.viewers for share in viewer.shares}
+        logins = {int(share[6:]) for share in shares if share.startswith("login:")}
+        if closed := logins - await sync_to_async(_active)(logins):
+            self.change_access(closed)
+
     async def _keep_listening(self) -> None:
-        wait = 0.2
+        wait, was_lost = 0.2, False
         while True:
             try:
                 async for payload in _notifications(self.listening):
                     wait = 0.2
                     if payload is None:
                         self.refresh()
-                        access_changes.announce(())
+                        if was_lost:
+                            # So may have been changes.
+                            access_changes.announce(())
+                            await self._end_closed()
                         access_changes.listening = True
                     else:
                         self.hear(payload)
-            except (psycopg.Error, OSError) as error:
+            except (psycopg.Error, Error, OSError) as error:
+                was_lost = True
                 self.listening.clear()
                 access_changes.listening = False
                 _log.warning("live updates lost the database", error=str(error), again_in=wait)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 10.0)
+
+
+def _active(logins: Collection[int]) -> set[int]:
+    with contextlib.closing(connection):
+        found = User.objects.filter(pk__in=logins, is_active=True)
+        return set(found.values_list("pk", flat=True))
 
 
 async def _notifications(listening: asyncio.Event) -> AsyncIterator[str | None]:

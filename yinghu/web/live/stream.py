@@ -34,6 +34,7 @@ from django.conf import settings
 from django.http import parse_cookie
 
 from yinghu.common.rate_limit import address_key
+from yinghu.people.access_changes import access_changes
 from yinghu.web.live.hub import Hub, RefreshEvent, Viewer, forget_hub, hub
 from yinghu.web.live.stream_permissions import (
     PermittedTopics,
@@ -116,6 +117,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     except ValueError:
         await _refuse(send, 400)
         return
+    checked_at = access_changes.count
     found = await sync_to_async(permitted_topics)(wants, me, _session_key(scope))
     if not found.topics:
         await _refuse(send, 403)
@@ -130,6 +132,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     viewer = Viewer({topic: frozenset(told) for topic, told in found.topics.items()}, shares)
     mine.add(viewer)
+    if access_changes.count != checked_at:
+        # What the check rested on may have changed before `add`: look again on a new stream.
+        viewer.end()
     gone = asyncio.create_task(_disconnected(receive, viewer))
     if found.user is not None:
         for appeal_id in mine.presence.come(found.user, found.open):
