@@ -16,6 +16,7 @@ from tests.browser_logins import start_session
 from tests.cast import Cast, dispatched, file_one
 from tests.errands.errands import begun_relay
 from tests.live import Live
+from tests.oversight.alarms import FIRE
 from yinghu.appeals import actions, handling_actions
 from yinghu.appeals.models import Appeal
 from yinghu.people.access import requester_of
@@ -55,7 +56,7 @@ def cut_off(page: Page) -> list[str]:
           }
           const look = getComputedStyle(part);
           return /hidden|clip/.test(look.overflowX) && look.textOverflow !== "ellipsis"
-            && part.clientWidth && part.scrollWidth > part.clientWidth + 1;
+            && part.clientWidth > 1 && part.scrollWidth > part.clientWidth + 1;
         }).map((part) => part.outerHTML.replace(/\\s+/g, " ").slice(0, 90))"""
     )
     return found
@@ -105,6 +106,8 @@ def known(live: Live, live_city: Cast) -> dict[str, object]:
     handling_actions.note(milk.pk, live_city.milk, why=UYGHUR)
     handling_actions.supply(milk.pk, requester_of(milk.pk), words=UYGHUR)
     bare: Appeal = file_one("楼下路灯坏了", phone="", name="")
+    # The lane of alarms is on every page of the desks, and one may be on the page of alarms.
+    file_one(FIRE)
     live.drain()
     return {
         "helper": User.objects.get(pk=task.a.user_id or 0).username,
