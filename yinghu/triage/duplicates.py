@@ -1,6 +1,6 @@
 """Likely duplicates: earlier appeals that are the same matter, by words, place, need and caller."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection
@@ -67,8 +67,18 @@ def note_corrected(later_id: int, earlier_id: int) -> None:
 
 def find_duplicates(appeals: Sequence[Appeal]) -> None:
     """Record the likely duplicates of appeals that have suggestions and words; idempotent."""
-    by_id = {appeal.pk: appeal for appeal in appeals}
     labels = labels_asked()
+    for start in range(0, len(appeals), _AT_ONCE):
+        _find_among_earlier(appeals[start : start + _AT_ONCE], labels)
+
+
+_AT_ONCE = 50
+"""Appeals compared at once. Reading the up to 100 candidates of each holds up all threads of the
+process, as those that look for danger; of a thousand it took two seconds."""
+
+
+def _find_among_earlier(appeals: Sequence[Appeal], labels: Mapping[str, list[str]]) -> None:
+    by_id = {appeal.pk: appeal for appeal in appeals}
     with connection.cursor() as cursor:
         given: dict[str, Any] = {
             "open": [status.value for status in OPEN],

@@ -7,6 +7,7 @@ matter of their household, so there another door or another name makes another m
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from yinghu.common.chinese import fold_text
@@ -150,6 +151,7 @@ def _both_differ(a: bytes | None, b: bytes | None) -> bool:
     return a is not None and b is not None and a != b
 
 
+@lru_cache(maxsize=2048)
 def named_in(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the numbers of doors, and the people, that a text names."""
     plain = fold_text(text)

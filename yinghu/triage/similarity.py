@@ -12,6 +12,7 @@ than its tables).
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from yinghu.common.chinese import fold_text
@@ -32,6 +33,7 @@ _RUNS: Final = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
 _IS_CJK: Final = re.compile(rf"[{_CJK}]")
 
 
+@lru_cache(maxsize=2048)
 def grams(text: str) -> frozenset[str]:
     """Return pairs of neighbouring letters, digits or characters; a single one stands alone.
 
