@@ -212,7 +212,7 @@ def _check_verb(api: Api, problem: Check, verb: str) -> None:
     since = after.events.filter(seq__gt=before.version).exclude(actor_kind="system")
     assert after.status == target
     assert list(since.values_list("seq", flat=True)) == [before.version + 1]
-    assert answer.json()["appeal"]["version"] == after.version
+    assert answer.json()["appeal"]["version"] == before.version + 1
     assert ("why" in event) == (right != REQUESTER)
 
 

@@ -128,7 +128,10 @@ def _fetch(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(first)
         cursor.execute(query, {**dates, "scope": prefix, "zone": settings.TIME_ZONE})
-        return list(cursor.fetchall())
+        found = list(cursor.fetchall())
+        # Nothing was written, and a caller's transaction plans its own statements as usual again.
+        transaction.set_rollback(True)
+        return found
 
 
 def _name(lines: Mapping[str, dict[str, BoardLine]]) -> None:

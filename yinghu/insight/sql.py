@@ -69,6 +69,12 @@ The planner overestimates the number of unfolded events and reads the whole hist
 (measured with a million appeals: 350 ms, against 60).
 """
 
+AS_USUAL: Final = """
+SET LOCAL jit TO DEFAULT; SET LOCAL enable_hashjoin TO DEFAULT;
+SET LOCAL enable_mergejoin TO DEFAULT
+"""
+"""Ends BY_INDEX in a transaction that goes on."""
+
 UNCOMPILED: Final = "SELECT set_config('jit', 'off', true)"
 """Compiling these statements takes longer than running them."""
 

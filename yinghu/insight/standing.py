@@ -34,7 +34,10 @@ def _fetch(query: str, statuses: Collection[Status], **given: Any) -> list[tuple
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql.BY_INDEX)
         cursor.execute(query, values)
-        return list(cursor.fetchall())
+        found = list(cursor.fetchall())
+        # Nothing was written, and a caller's transaction plans its own statements as usual again.
+        transaction.set_rollback(True)
+        return found
 
 
 def count_visible(actor: Actor, found: QuerySet[Appeal], statuses: Collection[Status]) -> int:

@@ -25,6 +25,7 @@ def fold(limit: int = BATCH) -> int:
         folded, empty = cursor.fetchone()
         if empty:
             cursor.execute("DELETE FROM insight_tally WHERE id = ANY(%s) AND n = 0", [empty])
+        cursor.execute(sql.AS_USUAL)
     return int(folded)
 
 
