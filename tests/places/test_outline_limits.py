@@ -55,7 +55,7 @@ def test_long_outline_is_simplified_within_meters_and_a_jagged_one_refused(
     city: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "outlines.geojson"
-    path.write_text(collection(coast(60_000, 0.00001)))
+    path.write_text(collection(coast(12_000, 0.00001)))
     assert run("areas", path) == 0
     outline = Area.objects.get(code=COUNTY).outline
     assert outline is not None
@@ -63,9 +63,9 @@ def test_long_outline_is_simplified_within_meters_and_a_jagged_one_refused(
     served = Client().get(f"/geo/{COUNTY}.json")
     assert len(served.content) < 600_000
     assert served.json()["outline"] == outline
-    path.write_text(collection(coast(60_000, 0.01)))
+    path.write_text(collection(coast(12_000, 0.01)))
     assert run("areas", path) == 1
-    assert "边界有 60000 个点，简化以后还是超过 10000 个" in capsys.readouterr().err
+    assert "边界有 12000 个点，简化以后还是超过 10000 个" in capsys.readouterr().err
     assert Area.objects.get(code=COUNTY).outline == outline
 
 
@@ -128,8 +128,8 @@ def test_pasted_outline_is_simplified_or_refused_in_words(browse: Browse) -> Non
 
 
 def test_stored_outlines_beyond_the_limit_are_simplified_by_the_migration(city: Cast) -> None:
-    Area.objects.filter(code=COUNTY).update(outline=coast(60_000, 0.01))
-    Zone.objects.create(code="z9", name="九号", outline=coast(30_000, 0.00001))
+    Area.objects.filter(code=COUNTY).update(outline=coast(12_000, 0.01))
+    Zone.objects.create(code="z9", name="九号", outline=coast(11_000, 0.00001))
     Zone.objects.create(code="z8", name="八号", outline=coast(100, 0.0))
     migration = importlib.import_module("yinghu.places.migrations.0005_outlines_have_a_limit")
     migration.limit_outlines(apps, None)
