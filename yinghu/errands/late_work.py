@@ -32,7 +32,7 @@ from yinghu.common.raw_query import fetch
 from yinghu.errands import eligibility, hours
 from yinghu.errands.actions import ERRAND_DESKS, leg_of_seen_case, title_detail
 from yinghu.errands.leg_actions import check_money, known, plausible_time
-from yinghu.errands.leg_sequence import Course, titled
+from yinghu.errands.leg_sequence import Course, in_both_languages
 from yinghu.errands.models import PURCHASES, Leg, LegKind
 from yinghu.people.access import Actor, helper_of, holds_leg
 
@@ -94,7 +94,7 @@ def claim(
         done = course.add(
             LegKind(mine.kind),
             mine,
-            **titled(gettext_noop("补报：%s"), mine),
+            **in_both_languages(gettext_noop("补报：%s"), mine),
             state=Leg.State.DONE,
             holder_id=actor.user_id,
             place_id=mine.place_id,

@@ -16,7 +16,7 @@ _COLUMNS = tuple(field.attname for field in Leg._meta.concrete_fields)
 _ENDED = (Leg.State.DONE, Leg.State.DROPPED)
 
 
-def titled(text: str, about: Leg | None = None) -> dict[str, str]:
+def in_both_languages(text: str, about: Leg | None = None) -> dict[str, str]:
     """Return `title` and `title_en` of a leg from a marked text; its %s is the title of `about`."""
     with override("en"):
         english = _(text)
@@ -115,7 +115,7 @@ class Course:
     def add_bring_back(self, like: Leg, user_id: int | None, now: datetime) -> Leg:
         """Let goods that nobody needs any more be brought back by the helper who has them."""
         held = {"state": Leg.State.TAKEN, "holder_id": user_id, "taken_at": now, "active_at": now}
-        names = titled(gettext_noop("把买到的东西交给单位"))
+        names = in_both_languages(gettext_noop("把买到的东西交给单位"))
         return self.add(LegKind.BRING_BACK, like, next_at=now, **names, **held)
 
     def reopen(self, leg: Leg, kept: str) -> None:
@@ -124,7 +124,9 @@ class Course:
         if self.has_goods(leg) and all(b.kind != LegKind.HAND_OVER for b in self.before(leg)):
             # They bought the goods themselves, so until now there was nothing to hand over.
             given = {"after": leg.after, "giver_id": leg.holder_id}
-            meeting = self.add(LegKind.HAND_OVER, leg, **titled(gettext_noop("交接")), **given)
+            meeting = self.add(
+                LegKind.HAND_OVER, leg, **in_both_languages(gettext_noop("交接")), **given
+            )
             leg.after = [meeting.n]
         for each in self.before(leg):
             if each.kind == LegKind.HAND_OVER and each.state == Leg.State.DONE:

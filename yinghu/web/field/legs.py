@@ -42,10 +42,9 @@ from yinghu.web.field.departed import helper_page
 from yinghu.web.field.distance import Point, metres_between, point
 
 
-class FinishForm(forms.Form):
-    """What a helper reports when a leg is done. `paid` is in the city's currency."""
+class _WorkForm(forms.Form):
+    """Photos, and money that was spent. `paid` is in the city's currency."""
 
-    words = SeveralLinesField(label=gettext_lazy("给诉求人的话"), required=False)
     paid = forms.DecimalField(
         label=gettext_lazy("垫了多少钱（元）"),
         required=False,
@@ -59,6 +58,12 @@ class FinishForm(forms.Form):
         """In cents."""
         paid: Decimal | None = self.cleaned_data["paid"]
         return None if paid is None else int(paid * 100)
+
+
+class FinishForm(_WorkForm):
+    """What a helper reports when a leg is done."""
+
+    words = SeveralLinesField(label=gettext_lazy("给诉求人的话"), required=False)
 
 
 class BackForm(forms.Form):
@@ -73,23 +78,10 @@ class BackForm(forms.Form):
     )
 
 
-class ClaimForm(forms.Form):
-    """What a helper did on a leg that they have no more. `paid` is in the city's currency."""
+class ClaimForm(_WorkForm):
+    """What a helper did on a leg that they have no more."""
 
     why = SeveralLinesField(label=gettext_lazy("办了什么，东西在哪里"), required=False)
-    paid = forms.DecimalField(
-        label=gettext_lazy("垫了多少钱（元）"),
-        required=False,
-        min_value=0,
-        max_value=100_000,
-        decimal_places=2,
-    )
-    photos = PhotosField(label=gettext_lazy("照片"), required=False)
-
-    def clean_paid(self) -> int | None:
-        """In cents."""
-        paid: Decimal | None = self.cleaned_data["paid"]
-        return None if paid is None else int(paid * 100)
 
 
 class AlarmForm(forms.Form):

@@ -250,7 +250,9 @@ class Hub:
     async def _end_closed(self) -> None:
         """End the streams of logins that are closed."""
         shares = {share for viewer in self.viewers for share in viewer.shares}
-        logins = {int(share[6:]) for share in shares if share.startswith("login:")}
+        logins = {
+            int(share.removeprefix("login:")) for share in shares if share.startswith("login:")
+        }
         if closed := logins - await sync_to_async(_active)(logins):
             self.change_access(closed)
 
