@@ -78,6 +78,8 @@ MIDDLEWARE = [
     "yinghu.site.methods.MethodMiddleware",
     # Before all others, so that the API answers with a problem document whatever fails behind it.
     "yinghu.api.app.always_problems",
+    # Before anything is read.
+    "yinghu.web.live.middleware.note_live_mark",
     "yinghu.site.compression.CompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -79,6 +79,23 @@ def test_desk_is_told_of_a_filing(live: Live, live_city: Cast) -> None:
         assert ears.next() == "desk"
 
 
+def test_new_page_is_told_only_what_it_missed(live: Live, live_city: Cast) -> None:
+    live.drain()
+    client = Client()
+    client.force_login(User.objects.get(username="clerk"))
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    page = httpx.get(f"{live.url}/desk/triage", cookies=cookies, timeout=PATIENCE).text
+    mark = re.search(r'<body[^>]* data-live-mark="([^"]+)"', page)
+    assert mark is not None
+    query = f"desk=triage~~{mark[1]}"
+    with listening(live, query, "clerk") as ears:
+        assert ears.hear() == "here"
+        file_one()
+        assert ears.next() == "desk"
+    with listening(live, query, "clerk") as ears:
+        assert ears.hear() == "desk"
+
+
 def test_requester_is_told_of_their_own_case_only(live: Live, live_city: Cast) -> None:
     mine, other = file_one(), file_one(phone="")
     live.drain()

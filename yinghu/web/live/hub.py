@@ -316,3 +316,9 @@ def hub() -> Hub:
 def forget_hub() -> None:
     """Remove the hub of this event loop."""
     _hubs.pop(id(asyncio.get_running_loop()), None)
+
+
+def mark_of_process() -> str:
+    """Return the mark of this process's hub, for any thread; "" while it does not listen."""
+    listening = [each.mark for each in list(_hubs.values()) if each.listening.is_set()]
+    return listening[0] if len(listening) == 1 else ""

@@ -123,7 +123,7 @@
     var found = wants();
     told = JSON.stringify(found);
     if (!port || !found.wants.length) return;
-    port.postMessage({ say: "follow", me: found.me, wants: found.wants, hidden: document.hidden, since: since });
+    port.postMessage({ say: "follow", me: found.me, wants: found.wants, mark: document.body.dataset.liveMark || "", hidden: document.hidden, since: since });
   }
   function bye() { if (port) port.postMessage({ say: "bye" }); }
 

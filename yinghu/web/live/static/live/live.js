@@ -33,7 +33,10 @@
       .forEach(function (tab) {
         tab.wants.forEach(function (want) {
           if (tab.away && want.key !== ALARMS) return;
-          if (found.size < MOST && !found.has(want.key)) found.set(want.key, want.version);
+          var same = found.get(want.key);
+          // Of pages made at different marks, no mark says what all of them missed.
+          if (same) same.mark = same.mark === want.mark ? same.mark : "";
+          else if (found.size < MOST) found.set(want.key, { version: want.version, mark: want.mark });
         });
       });
     return found;
@@ -60,9 +63,9 @@
     }
     var query = new URLSearchParams();
     if (this.me) query.set("me", this.me);
-    wanted.forEach(function (version, key) {
+    wanted.forEach(function (want, key) {
       var is = key.indexOf("="), at = self.at.get(key);
-      query.append(key.slice(0, is), [key.slice(is + 1), version, at ? at.mark : ""].join("~").replace(/~+$/, ""));
+      query.append(key.slice(0, is), [key.slice(is + 1), want.version, at ? at.mark : want.mark].join("~").replace(/~+$/, ""));
     });
     var source = new EventSource("/live?" + query);
     source.follows = Array.from(wanted.keys());
@@ -146,7 +149,7 @@
     tab.away = false;
     tab.shown = Date.now();
     tab.wants = said.wants.map(function (want) {
-      return { key: want.kind + "=" + want.name, version: want.version, tells: tells(want.kind, want.name) };
+      return { key: want.kind + "=" + want.name, version: want.version, mark: said.mark, tells: tells(want.kind, want.name) };
     });
     tabs.add(tab);
     if (before !== null && before !== tab.me && streams.has(before)) streams.get(before).plan();
