@@ -8,6 +8,7 @@ killed. `open_page`, `page` and `desk` are browser pages on `live`.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections import Counter
@@ -81,6 +82,11 @@ def _run_order(item: pytest.Item) -> int:
         return 0
     marks = [item.get_closest_marker(name) for name in ("embedded", "browser", "process")]
     return next((turn for turn, mark in enumerate(marks, 1) if mark), len(marks) + 1)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage rarely: with a test city in memory, each round costs a tenth of a page."""
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -19,7 +19,7 @@ from yinghu.triage.urgency_training import REPORTED, train, written_texts
 
 LISTS = Path(__file__).parent / "urgency"
 MESSAGES = Path(__file__).parents[3] / "shared" / "data" / "messages"
-MOST_RAISED = 20
+MOST_RAISED = 7
 
 DANGERS = (
     "三楼着火了，有人被困没出来",
@@ -183,15 +183,18 @@ def test_long_letter_does_not_hide_what_is_answered_beside_it() -> None:
 
 
 def test_few_real_messages_are_raised() -> None:
-    """6,967 messages to a city's mailbox tell of no present danger, or of few."""
+    """Messages to a city's mailbox tell of no present danger, or of few.
+
+    One in three, since reading all takes twelve seconds; docs/urgency.md has the figures of all.
+    """
     if not MESSAGES.exists():
         pytest.skip("real messages are not beside this clone")
     texts: set[str] = set()
     for name in ("stream_4326.csv", "replied_2816.csv"):
         with (MESSAGES / name).open(encoding="utf-8-sig", newline="") as lines:
             texts |= {f"{row['留言主题']}\n{row['留言详情']}" for row in csv.DictReader(lines)}
-    raised = [text for text in texts if judge(text, {}).urgency == 3]
     assert len(texts) > 6_500
+    raised = [text for text in sorted(texts)[::3] if judge(text, {}).urgency == 3]
     assert len(raised) <= MOST_RAISED, raised
 
 

@@ -1,6 +1,6 @@
 """Hostile values in each part and query of every address are answered, never by a server error.
 
-The values go round, three to each address and login, so that a run costs seconds and all of them
+The values go round, two to each address and login, so that a run costs seconds and all of them
 together meet each address.
 """
 
@@ -52,14 +52,14 @@ def test_no_address_breaks_on_hostile_values(browse: Browse, city: Cast, who: st
         parts = [name for kind, name in parts_of(template) if kind != "int"]
         good = {"number": number, "code": "330782", "unit_code": "milk"}
         # Each part in turn, the others good; and some values of the query.
-        for bad, _turn in itertools.product(parts or [""], range(3)):
+        for bad, _turn in itertools.product(parts or [""], range(2)):
             poison = next(poisons)
             address = fill(template, **{**good, bad: quote(poison, safe="")})
             query = {next(queries): poison for _number in range(4)}
             page = client.get(address, query)
             assert page.status_code < 500, (address[:200], query)
             asked += 1
-    assert asked > 250
+    assert asked > 170
 
 
 @pytest.mark.parametrize("who", ["admin", "milk-handler"])
@@ -73,10 +73,10 @@ def test_no_form_breaks_on_hostile_values(browse: Browse, city: Cast, who: str) 
     for template, view in routes():
         if "POST" not in (methods_of(view) or ()) or "logout" in template:
             continue
-        for _turn in range(3):
+        for _turn in range(2):
             poison = next(poisons)
             given = dict.fromkeys(fields, poison)
             page = client.post(fill(template, number=case.number, verb="note"), given)
             assert page.status_code < 500, (template, poison[:40])
             asked += 1
-    assert asked > 150
+    assert asked > 100

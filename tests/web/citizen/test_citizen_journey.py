@@ -425,7 +425,11 @@ def test_citizen_pages_are_accessible(
 ) -> None:
     page = open_page(size, **look)
     browser_checks.watch_shifts(page)
-    for address in cases(live_city).values():
+    addresses = list(cases(live_city).values())
+    # Dark pages share their styles: one in two on the phone, the others on the desk.
+    others = {"color_scheme": "dark"} if size is DESK else {}
+    part = slice(None) if look == {"color_scheme": "light"} else slice(1 if others else 0, None, 2)
+    for address in addresses[part]:
         page.goto(address)
         browser_checks.shifts(page)
         for details in page.locator("main details").all():

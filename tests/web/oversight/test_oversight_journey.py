@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from django.test import Client
 from playwright.sync_api import Page, expect
 from procrastinate.exceptions import AlreadyEnqueued
 
@@ -14,6 +15,7 @@ from tests.browser_logins import log_in
 from tests.cast import Cast, dispatched, file_one
 from tests.conftest import DESK, PHONE
 from tests.live import Live, until
+from tests.sessions import log_client_in
 from yinghu.appeals import actions
 from yinghu.appeals.models import Appeal
 from yinghu.common.job_queue import queue
@@ -54,12 +56,11 @@ def test_unattended_case_escalates_and_each_level_is_notified(
         at_unit = Appeal.objects.filter(pk=appeal.pk, unit__code=unit)
         until(at_unit.exists, f"the case to be with {unit}", 60)
         live.drain()
-        page = log_in(open_page(DESK), who)
-        expect(page.locator("#bell .bell-count")).to_be_visible()
-        page.goto("/desk/notices")
-        expect(page.locator(".notice-said").first).to_contain_text(f"提级到{name}，等人接单")
-        page.goto("/desk/inbox")
-        expect(page.locator(f"#row-{appeal.number}")).to_contain_text("提级")
+        client = Client()
+        log_client_in(client, User.objects.get(username=who))
+        assert f"提级到{name}，等人接单" in client.get("/desk/notices").text
+        row = client.get("/desk/inbox").text.partition(f'id="row-{appeal.number}"')[2]
+        assert "提级" in row.partition("</li>")[0]
     # Every step was notified: to the holder's unit, its head, the supervisor.
     grid.goto("/desk/notices")
     said = grid.locator(".notice-said").all_inner_texts()
