@@ -167,3 +167,26 @@ def test_worker_folds_new_events(live: Live) -> None:
     assert board().received == 1
     assert set(Tally.objects.filter(dim="all").values_list("status", "n")) == {(Status.FILED, 1)}
     assert Appeal.objects.get(pk=filed).state not in ENDED
+
+
+@pytest.mark.django_db
+def test_fold_reads_each_event_once_where_statistics_say_that_there_are_none() -> None:
+    """As after an import that was undone, when many file at once."""
+    burst = [Filing(f"第{n}件", "web") for n in range(300)]
+    with transaction.atomic():
+        filing.file_many(burst, SYSTEM)
+        transaction.set_rollback(True)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE appeals_event, appeals_appeal, appeals_untallied")
+        filing.file_many(burst, SYSTEM)
+
+        def events_read() -> int:
+            cursor.execute(
+                "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables "
+                "WHERE relid = 'appeals_event'::regclass"
+            )
+            return int(cursor.fetchone()[0])
+
+        before = events_read()
+        assert tally.fold_all() == len(burst)
+        assert events_read() - before < 5 * len(burst)

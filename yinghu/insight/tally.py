@@ -20,13 +20,16 @@ BATCH: Final = 5000
 def fold(limit: int = BATCH) -> int:
     """Fold up to `limit` events that no other process is folding; return how many."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.BY_INDEX)
-        cursor.execute(sql.FOLD, {"zone": settings.TIME_ZONE, "limit": limit})
-        folded, empty = cursor.fetchone()
-        if empty:
-            cursor.execute("DELETE FROM insight_tally WHERE id = ANY(%s) AND n = 0", [empty])
-        cursor.execute(sql.AS_USUAL)
-    return int(folded)
+        # Before any row, as `rebuild` does, or the two could deadlock.
+        cursor.execute("LOCK TABLE insight_tally IN ROW EXCLUSIVE MODE")
+        cursor.execute(sql.PICK, [limit])
+        events = [event_id for (event_id,) in cursor.fetchall()]
+        if events:
+            cursor.execute("DELETE FROM appeals_untallied WHERE event_id = ANY(%s)", [events])
+            cursor.execute(sql.FOLD, {"zone": settings.TIME_ZONE, "events": events})
+            if empty := [counter_id for (counter_id,) in cursor.fetchall()]:
+                cursor.execute("DELETE FROM insight_tally WHERE id = ANY(%s) AND n = 0", [empty])
+    return len(events)
 
 
 def fold_all() -> int:
