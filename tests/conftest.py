@@ -55,15 +55,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests that start processes or are slow; unless the order is random, run the longest
-    first, so that no worker ends with one.
+    """Mark tests that start processes, query no database or are slow; unless the order is random,
+    run the longest first, so that no worker ends with one.
     """
     slow = set(SLOW.read_text("utf-8").splitlines())
     cases: Counter[str] = Counter()
     few = []
     for item in items:
-        if "live_processes" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "live_processes" in fixtures:
             item.add_marker("process")
+        if not fixtures & {"db", "django_db_setup"} and not item.get_closest_marker("django_db"):
+            item.add_marker("no_database")
         name = item.nodeid.partition("[")[0]
         if name in slow:
             item.add_marker("slow")
