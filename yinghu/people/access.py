@@ -321,9 +321,49 @@ def desks_of(actor: Actor) -> frozenset[str]:
         desks |= {"setup", "volunteers"}
     if any(grant.role == Role.HEAD and grant.unit_kind in JOINED for grant in actor.grants):
         desks.add("volunteers")
+    if any(_protects(grant) for grant in actor.grants):
+        desks.add("guardian")
     if board_scopes(actor):
         desks |= {"board", "rates"}
     return frozenset(desks)
+
+
+_PROTECTING_DESKS = frozenset({Role.OPERATOR, Role.DISPATCHER, Role.SUPERVISOR, Role.COMMANDER})
+_PROTECTING_UNITS = frozenset({UnitKind.GRID, UnitKind.COMMUNITY, UnitKind.TOWN})
+_PROTECTING_ROLES = frozenset({Role.GRID_WORKER, Role.HEAD, Role.HANDLER})
+
+
+def _protects(grant: Grant) -> bool:
+    of_unit = grant.unit_kind in _PROTECTING_UNITS and grant.role in _PROTECTING_ROLES
+    return grant.role in _PROTECTING_DESKS or of_unit
+
+
+def protected_areas(actor: Actor) -> tuple[str, ...]:
+    """Return the area prefixes whose protected people the actor may look after: ("",) is
+    everywhere, () nowhere. Desks have those of their post, grid workers and the staff of
+    communities and towns those of their unit.
+    """
+    desks = {grant.area for grant in actor.grants if grant.role in _PROTECTING_DESKS}
+    units = [g.unit_id for g in actor.grants if _protects(g) and g.role in _PROTECTING_ROLES]
+    if units:
+        found = Unit.objects.filter(pk__in=units, area__isnull=False)
+        desks |= {str(area) for area in found.values_list("area", flat=True)}
+    return ("",) if "" in desks else tuple(sorted(desks))
+
+
+def protected_q(actor: Actor) -> Q:
+    """Filter `guardian.ProtectedPerson` to those in the actor's areas."""
+    reach = Q(pk__in=[])
+    for area in protected_areas(actor):
+        if not area:
+            return Q()
+        reach |= Q(area__code__startswith=area)
+    return reach
+
+
+def may_protect(actor: Actor, area_id: str) -> bool:
+    """May the actor look after the protected people of this area? The rule of `protected_q`."""
+    return any(area_id.startswith(area) for area in protected_areas(actor))
 
 
 JOINED = frozenset({UnitKind.GROUP, UnitKind.SQUAD})

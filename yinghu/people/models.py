@@ -1,4 +1,4 @@
-"""Tables of units, posts, logins, tokens and volunteers, the access log and the history."""
+"""Tables of units, posts, logins, tokens, volunteers, keys of persons, access log and history."""
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -132,13 +132,43 @@ class ApiToken(models.Model):
         return self.name
 
 
+class PersonKey(models.Model):
+    """A key of one person's own, which seals all that is stored of them (`personal_keys`).
+
+    `sealed` is the key, sealed with the installation's. Wiping the person destroys it: `sealed` is
+    then NULL, and nothing that the key sealed can be read again, wherever it is stored. `digest` is
+    the SHA-256 of the key and stays, as a proof that this very key is gone.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    sealed = models.BinaryField(null=True)
+    digest = models.BinaryField(max_length=32)
+    made_at = models.DateTimeField(db_default=Now())
+    destroyed_at = models.DateTimeField(null=True)
+    destroyed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    why = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(sealed__isnull=False, destroyed_at__isnull=True)
+                | Q(sealed__isnull=True, destroyed_at__isnull=False),
+                name="person_key_destroyed",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"key {self.pk}"
+
+
 class Reveal(models.Model):
     """The access log: somebody was shown personal data in full. Written by `disclosure.py` only,
     and never changed.
 
-    It belongs to a requester (`appeal_number`) or a volunteer. `shown` lists the fields: name,
-    phone, address, place; older rows have none. `asked` is false for looks that come with work in
-    hand; an index admits one of those per reason and quarter of an hour, also under concurrency.
+    It belongs to a requester (`appeal_number`), a volunteer or a protected person (`protected`, an
+    id). `shown` lists the fields: name, phone, address, place, details; older rows have none.
+    `asked` is false for looks that come with work in hand; an index admits one of those per reason
+    and quarter of an hour, also under concurrency.
     """
 
     user = models.ForeignKey(User, models.PROTECT)
@@ -146,6 +176,8 @@ class Reveal(models.Model):
     volunteer = models.ForeignKey(
         "people.Volunteer", models.PROTECT, null=True, related_name="reveals"
     )
+    # An id, because `guardian` stands above this package.
+    protected = models.BigIntegerField(null=True, db_index=True)
     shown = ArrayField(models.CharField(max_length=10), default=list)
     asked = models.BooleanField(default=False)
     why = models.CharField(max_length=200, blank=True, default="", db_default="")
@@ -154,12 +186,14 @@ class Reveal(models.Model):
     class Meta:
         constraints = (
             models.CheckConstraint(
-                condition=Q(volunteer=None) ^ Q(appeal_number=""), name="reveal_of_one"
+                condition=Q(protected=None) & (Q(volunteer=None) ^ Q(appeal_number=""))
+                | Q(protected__isnull=False, volunteer=None, appeal_number=""),
+                name="reveal_of_one",
             ),
         )
 
     def __str__(self) -> str:
-        return f"{self.user} · {self.appeal_number or self.volunteer}"
+        return f"{self.user} · {self.appeal_number or self.volunteer or self.protected}"
 
 
 class Change(models.Model):

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("yinghu.web.citizen.urls")),
+    path("", include("yinghu.web.guardian.urls")),
     # Before `field`, whose /field/<number>/<verb> would match /field/-/me.
     path("", include("yinghu.web.volunteers.urls")),
     path("", include("yinghu.web.field.urls")),

@@ -16,15 +16,23 @@ def unseal_bytes(sealed: bytes | memoryview) -> bytes:
     if not sealed:
         return b""
     for key in settings.DATA_KEYS:
-        name, cipher = cipher_of(key)
-        if sealed[:5] == VERSION + name:
-            try:
-                return cipher.decrypt(sealed[5:17], sealed[17:], None)
-            except InvalidTag as wrong:
-                raise Unreadable("the sealed value was changed after it was sealed") from wrong
+        if sealed[:5] == VERSION + cipher_of(key)[0]:
+            return unseal_with(key, sealed)
     raise Unreadable(
         "no key in YINGHU_DATA_KEYS opens this value; restore the key it was sealed with"
     )
+
+
+def unseal_with(key: bytes, sealed: bytes | memoryview) -> bytes:
+    """Decrypt a value of `seal_with` by the same key. Raises Unreadable."""
+    sealed = bytes(sealed)
+    name, cipher = cipher_of(key)
+    if sealed[:5] != VERSION + name:
+        raise Unreadable("the value was sealed with another key")
+    try:
+        return cipher.decrypt(sealed[5:17], sealed[17:], None)
+    except InvalidTag as wrong:
+        raise Unreadable("the sealed value was changed after it was sealed") from wrong
 
 
 def unseal(sealed: bytes | memoryview) -> str:

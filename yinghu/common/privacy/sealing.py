@@ -29,9 +29,12 @@ def cipher_of(key: bytes) -> tuple[bytes, AESGCM]:
 
 def seal(plain: str | bytes) -> bytes:
     """Encrypt with the newest key; empty stays empty. Adds 33 bytes."""
-    if not plain:
-        return b""
-    name, cipher = cipher_of(settings.DATA_KEYS[0])
+    return seal_with(settings.DATA_KEYS[0], plain) if plain else b""
+
+
+def seal_with(key: bytes, plain: str | bytes) -> bytes:
+    """Encrypt with this 32-byte key, in the same format."""
+    name, cipher = cipher_of(key)
     nonce = os.urandom(12)
     data = plain.encode() if isinstance(plain, str) else plain
     return VERSION + name + nonce + cipher.encrypt(nonce, data, None)

@@ -1,0 +1,1 @@
+"""People who may get lost: their tags, and what follows when somebody finds them."""

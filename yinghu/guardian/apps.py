@@ -1,0 +1,7 @@
+"""Django app of guardian tags."""
+
+from django.apps import AppConfig
+
+
+class GuardianConfig(AppConfig):
+    name = "yinghu.guardian"

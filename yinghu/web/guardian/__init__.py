@@ -1,0 +1,1 @@
+"""Guardian tags: pages for finders, guardians and those who hand out the strips."""

@@ -1,0 +1,5 @@
+"""URLs for those who look after protected people."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
