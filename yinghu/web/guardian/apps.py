@@ -1,4 +1,4 @@
-"""Django app of the pages for whistles and task forces."""
+"""Django app of the pages of guardian tags."""
 
 from __future__ import annotations
 
