@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.test import Client
 from pytest_django import Settings
 
@@ -60,8 +59,4 @@ def text_of(page: Any) -> str:
 def csv_of(answer: Any) -> str:
     """The text of a table that is downloaded in parts."""
     assert answer.status_code == 200
-
-    async def parts() -> list[bytes]:
-        return [part async for part in answer.streaming_content]
-
-    return b"".join(async_to_sync(parts)()).decode("utf-8-sig")
+    return b"".join(answer.streaming_content).decode("utf-8-sig")

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from yinghu.commands import Needs
 from yinghu.common.icons import FILE as ICONS
 from yinghu.common.icons import icon_names
+from yinghu.common.used_styles import reduce_styles, words_in
 from yinghu.config import PROJECT
 
 HELP = "fetch the front-end files by npm and compile the translations (./run does it)"
@@ -24,9 +25,11 @@ UI = PROJECT / "yinghu" / "ui"
 VENDOR = UI / "static" / "vendor"
 MODULES = PROJECT / "node_modules"
 LOCALE = PROJECT / "yinghu" / "locale"
-FILES = {
+STYLES = {
     "tabler.css": "@tabler/core/dist/css/tabler.min.css",
     "tabler.rtl.css": "@tabler/core/dist/css/tabler.rtl.min.css",
+}
+FILES = {
     "leaflet/leaflet.css": "leaflet/dist/leaflet.css",
     "leaflet/leaflet.js": "leaflet/dist/leaflet.js",
     "leaflet/images/": "leaflet/dist/images/",
@@ -48,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         fetch_packages()
         copy_files()
+        reduce_style_sheets()
         compile_translations()
     except AssetError as error:
         print(f"yinghu: {error}", file=sys.stderr)
@@ -132,6 +136,20 @@ def copy_files() -> None:
         # Django's static files storage fails on a reference to a missing source map.
         (VENDOR / target).write_bytes(_SOURCE_MAP.sub(b"\n", (MODULES / source).read_bytes()))
     (VENDOR / "icons.svg").write_text(sprite(icon_names()), "utf-8")
+    stamp.write_text(digest)
+
+
+def reduce_style_sheets() -> None:
+    """Write Tabler's style sheets with the classes that templates, scripts and modules name."""
+    stamp = VENDOR / ".styles"
+    words = words_in(PROJECT / "yinghu", without=VENDOR)
+    names = hashlib.sha256(" ".join(sorted(words)).encode()).hexdigest()
+    digest = _digest(PROJECT / "package-lock.json") + names
+    if _is_done(stamp, digest):
+        return
+    for target, source in STYLES.items():
+        css = _SOURCE_MAP.sub(b"\n", (MODULES / source).read_bytes()).decode()
+        (VENDOR / target).write_text(reduce_styles(css, words), "utf-8")
     stamp.write_text(digest)
 
 

@@ -96,6 +96,14 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "yinghu.people.logins.second_factor",
 ]
+# Tabler's classes, by the level of a message.
+MESSAGE_TAGS = {
+    10: "alert-info",
+    20: "alert-info",
+    25: "alert-success",
+    30: "alert-warning",
+    40: "alert-danger",
+}
 ROOT_URLCONF = "yinghu.site.urls"
 ASGI_APPLICATION = "yinghu.site.asgi.application"
 TEMPLATES = [

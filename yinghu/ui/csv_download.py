@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -70,12 +70,17 @@ def stream(
                 connection.close()
         return line_bytes(tuple(columns), rows), len(rows), then
 
-    # In a transaction its own thread must read; else long tables keep no other work waiting.
-    read = sync_to_async(
-        lines_after,
-        thread_sensitive=connection.in_atomic_block,
-        executor=None if connection.in_atomic_block else _threads(),
-    )
+    def parts_in_transaction() -> Iterator[bytes]:
+        """All in this thread, which has the transaction."""
+        yield heading
+        lines, _number, after = lines_after(None)
+        yield lines
+        while after is not None:
+            lines, _number, after = lines_after(after)
+            yield lines
+
+    # Long tables keep no other work waiting.
+    read = sync_to_async(lines_after, thread_sensitive=False, executor=_threads())
 
     async def parts() -> AsyncIterator[bytes]:
         yield heading
@@ -88,7 +93,8 @@ def stream(
         finally:
             _log.info("table downloaded", name=name, rows=sent, whole=is_whole)
 
-    answer = StreamingHttpResponse(parts(), content_type="text/csv; charset=utf-8")
+    content = parts_in_transaction() if connection.in_atomic_block else parts()
+    answer = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return answer
 

@@ -385,7 +385,7 @@ def test_first_visit_is_light_and_contacts_no_other_host(
         browser_checks.shifts(page)
         page.wait_for_function("performance.getEntriesByType('resource').length >= 6")
         assert counted.hosts == {live.url.removeprefix("http://")}
-        assert 50_000 < counted.bytes < 150_000, (address, counted.by_url)
+        assert 30_000 < counted.bytes < 90_000, (address, counted.by_url)
         page.close()
 
 

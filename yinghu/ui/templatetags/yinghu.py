@@ -105,10 +105,12 @@ def urgency_badge(urgency: int, guessed: int = 0) -> SafeString | str:
     if level is Urgency.NORMAL:
         return ""
     emergency = level is Urgency.EMERGENCY
-    colour, symbol = ("red", "alert-triangle") if emergency else ("orange", "flame")
-    look, text = f"bg-{colour} text-white", _(level.label)
+    look, paler = ("bg-red", "is-red") if emergency else ("bg-orange", "is-orange")
+    symbol, text = "alert-triangle" if emergency else "flame", _(level.label)
     if guessed:
-        look, symbol, text = f"is-{colour}", "sparkles", _("建议：%s") % text
+        look, symbol, text = paler, "sparkles", _("建议：%s") % text
+    else:
+        look += " text-white"
     return format_html('<span class="badge status-badge {}">{} {}</span>', look, icon(symbol), text)
 
 
