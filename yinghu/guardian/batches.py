@@ -21,7 +21,7 @@ from yinghu.people.access import (
     protected_areas,
     protecting_posts,
 )
-from yinghu.people.models import User
+from yinghu.people.models import Change, User
 from yinghu.places import locate
 from yinghu.places.models import Area, AreaLevel
 
@@ -190,6 +190,20 @@ def _record(
     user: User | None, batch: TagBatch, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
     history.record(user, HISTORY_KIND, str(batch.pk), batch.name, dict(before), dict(after))
+
+
+def describe_change(change: Change) -> str:
+    """Describe a row of the history of batches."""
+    after: dict[str, str] = change.after
+    if "download" in after:
+        return _("下载了地址：%s") % after["download"]
+    if "count" in after:
+        return _("做了这一批")
+    if "holder" in after:
+        return _("交给 %s") % after["holder"]
+    if "handed" in after:
+        return _("又交给同一个人")
+    return _("收到布条") if "received" in after else _("送印")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ import segno
 import typst
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
+from yinghu.appeals import city_texts
 from yinghu.guardian.models import TagBatch
 from yinghu.guardian.tag_codes import format_number, tag_code
 
 SECTION: Final = 1_000
-"""Strips of one PDF: some 180 MB of memory while it is made, five seconds, 2 MB."""
+"""Strips of one PDF of 2 MB, which takes some seconds and 100 to 200 MB of memory to make."""
 QUIET: Final = 4
 """Modules of white around a QR code, by ISO/IEC 18004."""
 
@@ -50,8 +52,7 @@ def render_sheets(batch: TagBatch, section: int = 1) -> bytes:
             "title": batch.name,
             "note": _("第 %(first)d–%(last)d 条，共 %(all)d 条；沿虚线裁")
             % {"first": first, "last": last, "all": batch.count},
-            # The strip itself is in the language of those who find somebody here.
-            "plea": "我可能迷路了，请扫码或来电",
+            "pleas": list(dict.fromkeys(map(_plea, (settings.LANGUAGE_CODE, "en")))),
             "office": batch.office,
             "hotline": batch.hotline,
             "strips": [
@@ -63,7 +64,7 @@ def render_sheets(batch: TagBatch, section: int = 1) -> bytes:
             format="pdf",
             font_paths=_fonts(),
             sys_inputs={"given": json.dumps(given, ensure_ascii=False)},
-            # Tags for screen readers would double the time of a sheet that only a cutter sees.
+            # A sheet that only a printer and a cutter see needs no structure for screen readers.
             pdf_tags=False,
         )
     return pdf
@@ -80,6 +81,12 @@ def maker_rows(batch: TagBatch) -> Iterable[dict[str, str]]:
     """Yield the row of each strip for the maker: number as printed, and full address."""
     for pk, number in batch.tags.order_by("pk").values_list("pk", "number"):
         yield {"number": format_number(number), "address": tag_address(pk)}
+
+
+def _plea(language: str) -> str:
+    """Return what the strip asks of a finder; it is printed in two languages, whoever prints it."""
+    with override(language):
+        return city_texts.text("strip")
 
 
 def _qr(text: str) -> str:

@@ -31,7 +31,7 @@ def city(db: None) -> Cast:
 def sew(client: Client, person: int, **given: str) -> tuple[int, str]:
     """Send the form of a strip; return the status, and the page that follows."""
     answer = client.post(f"/desk/guardian/activate?person={person}", given)
-    followed = client.get(answer.url) if answer.status_code == 302 else answer
+    followed = client.get(answer["Location"]) if answer.status_code == 302 else answer
     return answer.status_code, text_of(followed)
 
 
@@ -55,8 +55,8 @@ def test_a_town_makes_a_batch_and_takes_it_to_the_printer(browse: Browse) -> Non
     assert not TagBatch.objects.exists()
     made = client.post("/desk/guardian/batch/new", given)
     batch = TagBatch.objects.get()
-    assert made.url == f"/desk/guardian/batch/{batch.pk}"
-    assert "40" in text_of(client.get(made.url))
+    assert made["Location"] == f"/desk/guardian/batch/{batch.pk}"
+    assert "40" in text_of(client.get(made["Location"]))
 
     sheets = client.post(f"/desk/guardian/batch/{batch.pk}/sheets/1")
     assert (sheets.status_code, sheets["Content-Type"]) == (200, "application/pdf")
@@ -72,8 +72,10 @@ def test_a_town_makes_a_batch_and_takes_it_to_the_printer(browse: Browse) -> Non
         f"strips-{batch.pk}-1-40.pdf",
         f"strips-{batch.pk}.csv",
     ]
-    assert f"strips-{batch.pk}.csv" in text_of(client.get(made.url))
+    assert f"strips-{batch.pk}.csv" in text_of(client.get(made["Location"]))
     assert client.post(f"/desk/guardian/batch/{batch.pk}/sheets/2").status_code == 404
+
+    assert "下载了地址" in text_of(browse("admin").get("/setup/history"))
 
     for step, holder in (("printed", ""), ("received", ""), ("handed", "grid-futian")):
         done = client.post(f"/desk/guardian/batch/{batch.pk}/mark/{step}", {"holder": holder})
@@ -205,8 +207,8 @@ def test_a_tag_is_opened_by_its_number_and_ended_step_by_step(browse: Browse) ->
     one, two = strips_of(batch_of(2))
     tag_actions.activate(one.pk, person.pk, cast().town_head, "红棉袄")
     found = client.get("/desk/guardian/tag", {"q": format_number(one.number)})
-    assert found.url == reverse("guardian_tag", args=[one.number])
-    page = text_of(client.get(found.url))
+    assert found["Location"] == reverse("guardian_tag", args=[one.number])
+    page = text_of(client.get(found["Location"]))
     assert "红棉袄" in page
     assert "街道老方" in page
     for step, state in (
@@ -215,17 +217,17 @@ def test_a_tag_is_opened_by_its_number_and_ended_step_by_step(browse: Browse) ->
         ("resume", "active"),
         ("lose", "lost"),
     ):
-        assert client.post(f"{found.url}/{step}").url == found.url, step
+        assert client.post(f"{found['Location']}/{step}")["Location"] == found["Location"], step
         one.refresh_from_db()
         assert one.state == state
-    late = client.post(f"{found.url}/suspend")
+    late = client.post(f"{found['Location']}/suspend")
     assert (late.status_code, "可能别人刚刚改过" in text_of(late)) == (409, True)
-    assert client.post(f"{found.url}/replace", {"number": "1"}).status_code == 422
-    new = client.post(f"{found.url}/replace", {"number": two.number})
-    assert new.url == reverse("guardian_tag", args=[two.number])
-    assert "红棉袄" in text_of(client.get(new.url))
-    assert client.post(f"{new.url}/retire").status_code == 302
-    assert client.post(f"{new.url}/revive").status_code == 404
+    assert client.post(f"{found['Location']}/replace", {"number": "1"}).status_code == 422
+    new = client.post(f"{found['Location']}/replace", {"number": two.number})
+    assert new["Location"] == reverse("guardian_tag", args=[two.number])
+    assert "红棉袄" in text_of(client.get(new["Location"]))
+    assert client.post(f"{new['Location']}/retire").status_code == 302
+    assert client.post(f"{new['Location']}/revive").status_code == 404
 
 
 def test_a_number_of_another_place_is_as_unknown_as_any_other(browse: Browse) -> None:
@@ -237,7 +239,7 @@ def test_a_number_of_another_place_is_as_unknown_as_any_other(browse: Browse) ->
     for number in (tag.number, new_numbers(1, [tag.number])[0]):
         assert client.get(f"/desk/guardian/tag/{number}").status_code == 404
         assert client.post(f"/desk/guardian/tag/{number}/retire").status_code == 404
-        assert client.get(f"/desk/guardian/tag?q={number}").url == "/desk/guardian"
+        assert client.get(f"/desk/guardian/tag?q={number}")["Location"] == "/desk/guardian"
         said = text_of(client.get("/desk/guardian")).split('id="messages"')[1].split("</div>")[0]
         assert number in said
         answers.append(said.replace(number, ""))

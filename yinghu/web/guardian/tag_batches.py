@@ -167,23 +167,13 @@ def _show(
         "next": next((s for s, at in zip(batches.STEPS, reached, strict=True) if not at), "handed"),
         "form": form or HolderForm(batch),
         "is_local": is_loopback(urlsplit(settings.SITE_URL).hostname or ""),
-        "told": [(each, _told(each)) for each in changes.select_related("user").order_by("-id")],
+        "told": [
+            (each, batches.describe_change(each))
+            for each in changes.select_related("user").order_by("-id")
+        ],
         "problem": problem,
     }
     return render(request, "guardian/batch.html", context, status=status)
-
-
-def _told(change: Change) -> str:
-    after: dict[str, str] = change.after
-    if "download" in after:
-        return _("下载了地址：%s") % after["download"]
-    if "holder" in after and "count" not in after:
-        return _("交给 %s") % after["holder"]
-    if "handed" in after:
-        return _("又交给同一个人")
-    if "received" in after:
-        return _("收到布条")
-    return _("送印") if "printed" in after else _("做了这一批")
 
 
 @staff_action("guardian")
