@@ -61,6 +61,9 @@ TEXTS = {
         gettext_noop("只有为您办事的人能看到，每次查看都有记录。不留也可以提交。"),
     ),
     "sticker": CityText(gettext_noop("贴纸上的大字"), gettext_noop("有需要，扫一扫"), 20),
+    "strip": CityText(
+        gettext_noop("守护布条上的话"), gettext_noop("我可能迷路了，请扫码或来电"), 40
+    ),
     "footer": CityText(gettext_noop("页脚"), gettext_noop("应呼 · 有呼必应"), 120),
 }
 

@@ -27,6 +27,7 @@ LIMITS: dict[str, tuple[int, float]] = {
     "phone": (30, 10.0),
     "words": (300, 0.5),
     "ask": (120, 0.25),
+    "tag": (120, 5.0),
     "key": (200, 0.2),
     "pixels": (6000, 0.6),
 }
@@ -35,8 +36,9 @@ LIMITS: dict[str, tuple[int, float]] = {
 For filing; acting on one's own appeal; asking for it by number and phone; one-time codes
 per sender, and attempts to enter one; codes per squad, which the city pays for;
 look-ups per number and per phone (more generous than per sender, or one sender could lock others
-out); searches by phone and by words, per login; at the API, anonymous requests and unknown keys;
-millions of pixels of photos, per address or login (500 photos of 12 million at once or an hour).
+out); searches by phone and by words, and numbers of strips, per login; at the API, anonymous
+requests and unknown keys; millions of pixels of photos, per address or login (500 photos of 12
+million at once or an hour).
 
 `settings.RATE_LIMITS` overrides single rows.
 """

@@ -174,9 +174,19 @@ class Tag(models.Model):
 
 
 class TagEvent(models.Model):
-    """A change of a tag: who, when, from and to which state. Append-only."""
+    """A step of a tag: who did what when, and the state after it. Append-only."""
+
+    class Step(models.TextChoices):
+        ACTIVATE = "activate", _("启用")
+        TEST = "test", _("试用")
+        SUSPEND = "suspend", _("暂停")
+        RESUME = "resume", _("恢复使用")
+        LOSE = "lose", _("报失")
+        REPLACE = "replace", _("更换")
+        RETIRE = "retire", _("作废")
 
     id = models.BigAutoField(primary_key=True)
+    step = models.CharField(max_length=8, choices=Step.choices)
     tag = models.ForeignKey(Tag, models.PROTECT, related_name="events")
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=9, choices=Tag.State.choices)

@@ -318,7 +318,7 @@ def desks_of(actor: Actor) -> frozenset[str]:
     """Return the names of the actor's pages."""
     desks = {desk for desk, roles in _DESKS.items() if actor.has(*roles)}
     if is_city_admin(actor):
-        desks |= {"setup", "volunteers"}
+        desks |= {"setup", "volunteers", "guardian"}
     if any(grant.role == Role.HEAD and grant.unit_kind in JOINED for grant in actor.grants):
         desks.add("volunteers")
     if any(_protects(grant) for grant in actor.grants):
@@ -364,6 +364,17 @@ def protected_q(actor: Actor) -> Q:
 def may_protect(actor: Actor, area_id: str) -> bool:
     """May the actor look after the protected people of this area? The rule of `protected_q`."""
     return any(area_id.startswith(area) for area in protected_areas(actor))
+
+
+def protecting_posts(area_id: str) -> QuerySet[Post]:
+    """Return the posts of grid workers and staff of communities and towns who serve in this area or
+    in a part of it; "" is everywhere.
+    """
+    found = active_posts().filter(role__in=_PROTECTING_ROLES, unit__kind__in=_PROTECTING_UNITS)
+    if not area_id:
+        return found
+    above = [area_id[:length] for length in range(1, len(area_id))]
+    return found.filter(Q(unit__area__code__startswith=area_id) | Q(unit__area__in=above))
 
 
 JOINED = frozenset({UnitKind.GROUP, UnitKind.SQUAD})

@@ -154,6 +154,7 @@ class Migration(migrations.Migration):
             name='TagEvent',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('step', models.CharField(choices=[('activate', '启用'), ('test', '试用'), ('suspend', '暂停'), ('resume', '恢复使用'), ('lose', '报失'), ('replace', '更换'), ('retire', '作废')], max_length=8)),
                 ('state', models.CharField(choices=[('stock', '未启用'), ('active', '使用中'), ('suspended', '暂停'), ('lost', '丢失'), ('replaced', '已更换'), ('retired', '作废')], max_length=9)),
                 ('garment', models.CharField(blank=True, default='', max_length=60)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

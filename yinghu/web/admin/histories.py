@@ -13,6 +13,7 @@ from yinghu.administration.history import describe, what_was_done
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import FormContext
 from yinghu.common.text import whole_number
+from yinghu.guardian import batches
 from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
 from yinghu.ui.pagination import page_before
@@ -87,12 +88,16 @@ def _links(changes: Iterable[Change]) -> dict[tuple[str, str], str]:
 
 
 def _describe_change(change: Change, context: FormContext | None) -> dict[str, Any]:
-    """Describe a change; volunteers and shifts are no configuration types and have own texts."""
+    """Describe a change. Volunteers, shifts and batches of strips are no configuration types and
+    have own texts.
+    """
     if change.kind == volunteers.KIND:
         words = _("；").join(change_words(change, Names()))
         return {"kind": _("志愿者"), "did": words or _("修改")}
     if change.kind == shifts.KIND:
         return {"kind": _("值班"), "did": _("排班") if change.after else _("去掉排班")}
+    if change.kind == batches.HISTORY_KIND:
+        return {"kind": _("一批布条"), "did": batches.describe_change(change)}
     return {
         "kind": context.type.one if context else change.kind,
         "did": what_was_done(change),
