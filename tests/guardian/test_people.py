@@ -100,6 +100,9 @@ def test_faults_name_their_field(city: Cast) -> None:
         (registration(details=replace(full.details, birth_year=1800)), ["birth_year"]),
         (registration(details=replace(full.details, height=15)), ["height"]),
         (registration(card=PublicCard()), ["nickname"]),
+        (registration(card=replace(full.card, advice="她是陈桂花")), ["advice"]),
+        (registration(card=replace(full.card, advice_en="Call 137 0000 0011")), ["advice_en"]),
+        (registration(card=replace(full.card, nickname="三号楼 201")), ["nickname"]),
         (registration(area=""), ["area"]),
         (registration(consent=replace(consent, on=today + Days(1))), ["consent_on"]),
         (registration(consent=replace(consent, until=today)), ["consent_until"]),
@@ -173,7 +176,7 @@ def test_update_replaces_guardians_and_swaps_phones(city: Cast) -> None:
     )
     people_actions.update(person.pk, grid_worker(), replace(full, guardians=swapped))
     callers = dict(person.guardians.values_list("pk", "caller"))
-    assert {pk: bytes(caller) for pk, caller in callers.items()} == {
+    assert {pk: bytes(caller or b"") for pk, caller in callers.items()} == {
         first.pk: blind(PHONE_2),
         second.pk: blind(PHONE),
     }

@@ -1,5 +1,6 @@
 """What is written down of a protected person, and the checks of it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
@@ -18,6 +19,7 @@ from yinghu.guardian.models import MOST_GUARDIANS
 
 MAX_TEXT: Final = 1000
 _OLDEST: Final = 1900
+_PHONE: Final = re.compile(r"\d(?:[\s\-]*\d){6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def _faults(given: Registration) -> Iterator[Fault]:
         yield Fault("name", _("请写姓名"))
     if not given.card.nickname:
         yield Fault("nickname", _("请写怎么称呼他，捡到布标的人看得到"))
+    yield from _card_faults(given)
     if not given.area:
         yield Fault("area", _("请选他住的村、社区或网格，好找到网格员"))
     if details.birth_year and not _OLDEST <= details.birth_year <= today.year:
@@ -163,6 +166,15 @@ def _faults(given: Registration) -> Iterator[Fault]:
             "同意最长 %d 年，请写早一点的日子", "同意最长 %d 年，请写早一点的日子", years
         )
         yield Fault("consent_until", said_years % years)
+
+
+def _card_faults(given: Registration) -> Iterator[Fault]:
+    """Strangers read the card: it names neither the person nor a phone or the address."""
+    private = [text for text in (given.details.name, given.details.address) if text]
+    for name in ("nickname", "advice", "advice_en"):
+        text: str = getattr(given.card, name)
+        if _PHONE.search(text) or any(each in text for each in private):
+            yield Fault(name, _("捡到布标的人都看得到这里，请不要写姓名、电话或住址"))
 
 
 def _years_after(day: date, years: int) -> date:
