@@ -11,9 +11,10 @@ from datetime import date, datetime, timedelta
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused
 from yinghu.appeals.policies import policy
@@ -30,7 +31,7 @@ State = ProtectedPerson.State
 KIND: Final = "protected"
 """Kind of these rows in the history of changes."""
 STEPS: Final = {
-    "registered": gettext_lazy("登记"),
+    "registered": pgettext_lazy("done", "登记"),
     "applied": gettext_lazy("家属申请"),
     "approved": gettext_lazy("通过申请"),
     "refused": gettext_lazy("没有通过，资料已清除"),
@@ -38,6 +39,9 @@ STEPS: Final = {
     "reviewed": gettext_lazy("复核"),
     "ended": gettext_lazy("同意结束，资料已清除"),
 }
+
+MOST_APPLICATIONS: Final = 5
+"""Applications of one phone that may wait to be decided."""
 
 P = ParamSpec("P")
 Done = TypeVar("Done")
@@ -73,10 +77,13 @@ def register(actor: Actor, given: Registration, *, sender: str = "") -> Protecte
 
 def apply(given: Registration, phone: str, *, sender: str = "") -> ProtectedPerson:
     """Apply as a guardian whose `phone` (E.164) was verified. Raises Invalid, also if none of the
-    guardians has this phone.
+    guardians has this phone, and Conflict if it has too many applications already.
     """
     if phone not in {guardian.phone for guardian in checked(given).guardians}:
         raise Invalid([Fault("guardians.1.phone", _("请把您刚才验证的手机号写在监护人里"))])
+    waiting = ProtectedPerson.objects.filter(state=State.APPLIED, guardians__caller=blind(phone))
+    if waiting.count() >= MOST_APPLICATIONS:
+        raise Conflict("enough", _("您已经有几份申请在等审核，请等网格员联系您"))
     return _create(given, State.APPLIED, None, None, sender)
 
 
@@ -93,6 +100,13 @@ def _create(
         _write_guardians(person, given)
         _record(person, by, "registered" if state == State.ACTIVE else "applied")
     return person
+
+
+def people_of_guardian(phone: str) -> QuerySet[ProtectedPerson]:
+    """Return the people whose guardian has this verified phone (E.164), without wiped ones."""
+    mine = Guardian.objects.filter(caller=blind(phone), active=True)
+    people = ProtectedPerson.objects.filter(pk__in=mine.values("person"))
+    return people.exclude(state=State.ENDED).select_related("key", "area").order_by("pk")
 
 
 @_on_person

@@ -9,16 +9,18 @@ destroyed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from django.db import connection
 from django.utils import timezone
 
+from yinghu.common.language import name_of
 from yinghu.common.privacy.masking import mask_name
 from yinghu.people import access
 from yinghu.people.access import Actor
 from yinghu.people.disclosure import WINDOW, Denied, Sealed
-from yinghu.people.models import PersonKey, Reveal
+from yinghu.people.models import PersonKey, Post, Reveal
 from yinghu.people.personal_opening import open_bytes_for, open_for
 
 _SHOWN: Final = ("name", "phone", "address", "details", "photo")
@@ -139,7 +141,21 @@ def guardian_contact(key: PersonKey, guardian: GuardianRecord) -> GuardianContac
     return GuardianContact(**open_for(key, guardian.contact))
 
 
-def looks_at(person_id: int) -> list[tuple[str, Any]]:
-    """Return who looked at a person and when, newest first, at most 100, as (name, time)."""
-    rows = Reveal.objects.filter(protected=person_id).select_related("user").order_by("-at")[:100]
-    return [(str(look.user), look.at) for look in rows]
+def looks_at(person_id: int) -> list[Reveal]:
+    """Return the latest 100 looks at a person, newest first, with the login of each."""
+    rows = Reveal.objects.filter(protected=person_id).select_related("user").order_by("-at")
+    return list(rows[:100])
+
+
+def units_of_looks(looks: Iterable[Reveal]) -> list[tuple[tuple[str, ...], datetime]]:
+    """Return the units of those who looked, and when, as guardians see it: they are not told the
+    names of staff.
+    """
+    looks = list(looks)
+    posts = Post.objects.filter(user__in={look.user_id for look in looks}, active=True)
+    units: dict[int, list[str]] = {}
+    for post in posts.select_related("unit").order_by("unit"):
+        names = units.setdefault(post.user_id, [])
+        if (name := name_of(post.unit)) not in names:
+            names.append(name)
+    return [(tuple(units.get(look.user_id, ())), look.at) for look in looks]

@@ -25,6 +25,7 @@ from yinghu.people.access import Actor, protected_areas, protected_q
 from yinghu.people.models import Change
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import sender_of, who
+from yinghu.web.guardian.family_views import jpeg_response
 from yinghu.web.guardian.person_form import (
     SEXES,
     PersonForm,
@@ -221,10 +222,7 @@ def person_photo(request: HttpRequest, pk: int) -> HttpResponse:
     photo = protected_disclosure.show_protected_photo(who(request), person)
     if not photo:
         raise Http404
-    page = HttpResponse(photo, content_type="image/jpeg")
-    page.headers["X-Content-Type-Options"] = "nosniff"
-    page.headers["Content-Security-Policy"] = "default-src 'none'"
-    return page
+    return jpeg_response(photo)
 
 
 @dataclass(frozen=True, slots=True)
