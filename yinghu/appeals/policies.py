@@ -32,6 +32,7 @@ class PolicyKind:
 
 TIMES = _("次")
 MINUTES = _("分钟")
+DAYS = _("天")
 
 POLICIES = {
     "most_returns": PolicyKind(
@@ -173,6 +174,21 @@ POLICIES = {
         _("一程最多计多少服务时间"),
         _("从接下（或可以办）到办完；再长也只计这么多。"),
         Scale(240, 10, 1440, MINUTES),
+    ),
+    "protected_review_days": PolicyKind(
+        _("被守护人多久复核一次"),
+        _("到时间提醒网格员上门或打电话，核对近况、电话和布标。"),
+        Scale(182, 7, 730, DAYS),
+    ),
+    "protected_consent_years": PolicyKind(
+        _("守护登记的同意最长几年"),
+        _("同意到期要重新问过；再长也只记这么久。"),
+        Scale(3, 1, 10, _("年")),
+    ),
+    "protected_notice_days": PolicyKind(
+        _("同意到期前多久提醒"),
+        _("提前这么多天列入网格员要办的事。"),
+        Scale(30, 1, 365, DAYS),
     ),
     "digest_day": PolicyKind(
         _("每周小结在星期几发"),

@@ -10,7 +10,7 @@ MAX_BODY_BYTES = 2 * 1024 * 1024 + 64 * 1024
 MAX_BODY_WITH_PHOTOS = 80 * 1024 * 1024
 """Fits six photos of 12 MB (`common.photos`) and all texts of a form."""
 
-WITH_PHOTOS = ("/file", "/p/", "/t/", "/desk/", "/field/")
+WITH_PHOTOS = ("/file", "/p/", "/t/", "/desk/", "/field/", "/family")
 """Path prefixes that accept photos."""
 
 PATIENCE_SECONDS = 30.0

@@ -57,6 +57,7 @@ class Purpose(StrEnum):
     CASES = "cases"
     JOIN = "join"
     VOLUNTEER = "volunteer"
+    GUARDIAN = "guardian"
 
 
 REACHES: Final[Mapping[Purpose, Callable[[bytes], bool]]] = {
@@ -64,6 +65,8 @@ REACHES: Final[Mapping[Purpose, Callable[[bytes], bool]]] = {
     # Someone who joins is not known yet.
     Purpose.JOIN: lambda caller: True,
     Purpose.VOLUNTEER: lambda caller: Volunteer.objects.filter(caller=caller).exists(),
+    # A family that applies is not known yet.
+    Purpose.GUARDIAN: lambda caller: True,
 }
 """Phones, by blind index, that a code may be sent to: no messages to strangers."""
 
@@ -74,6 +77,9 @@ WORDS: Final[Mapping[Purpose, Any]] = {
     ),
     Purpose.VOLUNTEER: gettext_lazy(
         "【%(name)s】志愿者登录验证码 %(code)s，10 分钟内有效。不要告诉别人。"
+    ),
+    Purpose.GUARDIAN: gettext_lazy(
+        "【%(name)s】监护人验证码 %(code)s，10 分钟内有效。不要告诉别人。"
     ),
 }
 

@@ -1,6 +1,6 @@
 """Disclosure of stored personal data: checks permission, writes the access log, returns values.
 
-No other module opens personal data. A look is somebody being shown another person's value in full.
+No other module opens personal data; `protected_disclosure` does it for protected people. A look is somebody being shown another person's value in full.
 Each is one row of `Reveal` (who, when, whose, what, why), written before the value is returned, in
 one statement.
 

@@ -1,5 +1,7 @@
 """Keys of persons: all that is stored of one person is sealed with a key of their own.
 
+`personal_opening` opens it again, for `protected_disclosure` alone.
+
 Destroying the key wipes the person at once, also in append-only tables. Backups of the database
 still hold the key until they expire. Its digest stays as the proof that this very key is gone.
 """
@@ -14,7 +16,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from yinghu.common.privacy.opening import unseal_bytes, unseal_with
+from yinghu.common.privacy.opening import unseal_bytes
 from yinghu.common.privacy.sealing import Unreadable, seal, seal_with
 from yinghu.people.access import Actor
 from yinghu.people.models import PersonKey
@@ -42,23 +44,12 @@ def create_key() -> PersonKey:
 
 def seal_for(key: PersonKey, values: Mapping[str, Any]) -> bytes:
     """Seal values (as JSON) for this person. Raises Wiped."""
-    return seal_with(_open_key(key), json.dumps(values, ensure_ascii=False))
+    return seal_with(raw_key(key), json.dumps(values, ensure_ascii=False))
 
 
 def seal_bytes_for(key: PersonKey, data: bytes) -> bytes:
     """Seal a file, such as a photo, for this person. Raises Wiped."""
-    return seal_with(_open_key(key), data)
-
-
-def open_for(key: PersonKey, sealed: bytes | memoryview) -> dict[str, Any]:
-    """Open a value of `seal_for`; {} if it is empty. For `disclosure` only. Raises Wiped."""
-    found: dict[str, Any] = json.loads(unseal_with(_open_key(key), sealed)) if sealed else {}
-    return found
-
-
-def open_bytes_for(key: PersonKey, sealed: bytes | memoryview) -> bytes:
-    """Open a value of `seal_bytes_for`. For `disclosure` only. Raises Wiped."""
-    return unseal_with(_open_key(key), sealed) if sealed else b""
+    return seal_with(raw_key(key), data)
 
 
 def destroy_key(key_id: int, actor: Actor, why: str) -> WipeProof:
@@ -69,7 +60,8 @@ def destroy_key(key_id: int, actor: Actor, why: str) -> WipeProof:
     return WipeProof(bytes(digest).hex(), at or timezone.now())
 
 
-def _open_key(key: PersonKey) -> bytes:
+def raw_key(key: PersonKey) -> bytes:
+    """Return a person's key (32 bytes), to this module and `personal_opening`. Raises Wiped."""
     if key.sealed is None:
         raise Wiped("the person's key was destroyed")
     return unseal_bytes(key.sealed)

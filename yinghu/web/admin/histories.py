@@ -13,7 +13,7 @@ from yinghu.administration.history import describe, what_was_done
 from yinghu.administration.registry import TYPES
 from yinghu.common.config_types.config_form import FormContext
 from yinghu.common.text import whole_number
-from yinghu.guardian import batches
+from yinghu.guardian import batches, people_actions
 from yinghu.people import shifts, volunteers
 from yinghu.people.models import Change, User
 from yinghu.ui.pagination import page_before
@@ -98,6 +98,8 @@ def _describe_change(change: Change, context: FormContext | None) -> dict[str, A
         return {"kind": _("值班"), "did": _("排班") if change.after else _("去掉排班")}
     if change.kind == batches.HISTORY_KIND:
         return {"kind": _("一批布条"), "did": batches.describe_change(change)}
+    if change.kind == people_actions.KIND:
+        return {"kind": _("被守护人"), "did": people_actions.STEPS[change.after["step"]]}
     return {
         "kind": context.type.one if context else change.kind,
         "did": what_was_done(change),
