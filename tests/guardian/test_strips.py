@@ -40,7 +40,8 @@ def test_each_printed_strip_opens_its_own_address_and_shows_its_number() -> None
 def test_a_strip_is_read_with_a_corner_of_its_code_worn_off() -> None:
     batch = batch_of(1)
     page = pypdfium2.PdfDocument(strips.render_sheets(batch))[0]
-    image = page.render(scale=8).to_pil()
+    image = page.render(scale=6).to_pil()
+    image = image.crop((0, 0, image.width // 3, image.height // 5))
     found = zxingcpp.read_barcodes(image)[0]
     at = found.position
     side = at.top_right.x - at.top_left.x

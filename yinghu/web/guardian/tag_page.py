@@ -42,12 +42,12 @@ BUTTONS = {
 def tag_find(request: HttpRequest) -> HttpResponse:
     """Open the tag of a typed number."""
     if wait := rate_limit.too_many("tag", f"user {login_of(request).pk}"):
-        messages.error(request, _("试得太多了，请 %d 秒后再试") % wait)
+        messages.warning(request, _("试得太多了，请 %d 秒后再试") % wait)
         return redirect("guardian_tags")
     typed = request.GET.get("q", "")[:40]
     tag = _tags(request).filter(number=read_number(typed) or "-").first()
     if tag is None:
-        messages.error(
+        messages.warning(
             request, _("没有找到“%s”：看看九位数字有没有抄错，或者这条不归您这里管") % typed
         )
         return redirect("guardian_tags")
