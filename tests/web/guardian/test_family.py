@@ -38,6 +38,7 @@ def guardian(browse: Browse, phone: str = MINE) -> Client:
 def test_family_applies_by_phone_code_and_the_grid_worker_decides(
     city: Cast, browse: Browse
 ) -> None:
+    assert 'href="/family"' in text_of(browse().get("/"))
     family = guardian(browse)
     assert "还没有登记过" in text_of(family.get("/family"))
     assert 'value="+8613700000011"' in text_of(family.get("/family/apply"))
