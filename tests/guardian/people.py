@@ -75,7 +75,11 @@ def registration(**given: Any) -> Registration:
 
 
 def registered(**given: Any) -> ProtectedPerson:
-    """Register a person as the grid worker."""
+    """Register a person as the grid worker, by another nickname if there are some already."""
+    n = ProtectedPerson.objects.count()
+    if n and "card" not in given:
+        card = registration().card
+        given["card"] = replace(card, nickname=f"{card.nickname}{n + 1}")
     return people_actions.register(grid_worker(), registration(**given))
 
 

@@ -152,7 +152,7 @@ def test_application_is_approved_or_refused_by_staff_of_the_area(city: Cast) -> 
     assert person.review_on == timezone.localdate() + Days(182)
     with pytest.raises(Conflict):
         people_actions.refuse(person.pk, grid_worker())
-    other = people_actions.apply(registration(), PHONE_2)
+    other = people_actions.apply(registration(card=PublicCard("别人")), PHONE_2)
     people_actions.refuse(other.pk, grid_worker())
     assert people_actions.check_wiped(other.pk).is_clean
     assert steps_of(other) == ["applied", "refused"]
@@ -326,3 +326,31 @@ def test_update_that_races_with_wiping_leaves_nothing(own_city: City) -> None:
         assert people_actions.check_wiped(person.pk).is_clean
         assert steps_of(person).count("ended") == 1
         assert steps_of(person)[-1] == "ended"
+
+
+@pytest.mark.django_db
+def test_registering_the_same_person_twice_is_refused(city: Cast) -> None:
+    person = registered()
+    with pytest.raises(Conflict) as refused:
+        people_actions.apply(registration(guardians=registration().guardians[1:]), PHONE_2)
+    assert refused.value.field == "nickname"
+    # A stranger who names the family's phone learns nothing.
+    stranger = GuardianEntry("生人", phone="+8613700000099")
+    guardians = (*registration().guardians, stranger)
+    assert people_actions.apply(registration(guardians=guardians), stranger.phone).pk
+    people_actions.end_consent(person.pk, grid_worker())
+    assert people_actions.register(grid_worker(), registration()).pk
+
+
+def test_form_sent_several_times_at_once_registers_one(own_city: City) -> None:
+    by = grid_worker()
+    refused: list[bool] = []
+
+    def send() -> None:
+        try:
+            people_actions.register(by, registration())
+        except Conflict:
+            refused.append(True)
+
+    in_threads(*[send] * 5)
+    assert (len(refused), ProtectedPerson.objects.count()) == (4, 1)

@@ -5,12 +5,12 @@ and nothing of the person.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -65,7 +65,8 @@ def _on_person(
 
 
 def register(actor: Actor, given: Registration, *, sender: str = "") -> ProtectedPerson:
-    """Register a person by staff of their area, active at once. Raises Invalid, Forbidden.
+    """Register a person by staff of their area, active at once. Raises Invalid, Forbidden,
+    Conflict if the person is registered already.
 
     `sender` has the budget for the photo.
     """
@@ -84,15 +85,26 @@ def apply(given: Registration, phone: str, *, sender: str = "") -> ProtectedPers
     waiting = ProtectedPerson.objects.filter(state=State.APPLIED, guardians__caller=blind(phone))
     if waiting.count() >= MOST_APPLICATIONS:
         raise Conflict("enough", _("您已经有几份申请在等审核，请等网格员联系您"))
-    return _create(given, State.APPLIED, None, None, sender)
+    return _create(given, State.APPLIED, None, None, sender, asked_by=phone)
 
 
 def _create(
-    given: Registration, state: State, by: int | None, review_on: date | None, sender: str
+    given: Registration,
+    state: State,
+    by: int | None,
+    review_on: date | None,
+    sender: str,
+    asked_by: str = "",
 ) -> ProtectedPerson:
     given = checked(given)
     photo = _photo(given, sender)
     with transaction.atomic():
+        if asked_by:
+            # Strangers can name a family's phone, and learn nothing of it.
+            _refuse_twice(given.card.nickname, [asked_by], (State.APPLIED, State.ACTIVE))
+        else:
+            phones = [guardian.phone for guardian in given.guardians]
+            _refuse_twice(given.card.nickname, phones, (State.ACTIVE,))
         key = personal_keys.create_key()
         person = ProtectedPerson(key=key, state=state, registered_by_id=by, review_on=review_on)
         _write(person, given, photo)
@@ -100,6 +112,23 @@ def _create(
         _write_guardians(person, given)
         _record(person, by, "registered" if state == State.ACTIVE else "applied")
     return person
+
+
+def _refuse_twice(nickname: str, phones: Iterable[str], states: tuple[State, ...]) -> None:
+    """Refuse somebody who is registered already, by what they are called and a guardian's phone;
+    also if the same form is sent twice at once. Raises Conflict.
+    """
+    callers = sorted({caller for phone in phones if (caller := blind(phone))})
+    with connection.cursor() as cursor:
+        for caller in callers:
+            cursor.execute(_LOCK_SQL, [caller.hex()])
+    known = Guardian.objects.filter(caller__in=callers, person__nickname=nickname)
+    if known.filter(person__state__in=states).exists():
+        said = _("这个称呼和监护人电话已经登记过。是另一位的，请换个称呼，例如加上排行")
+        raise Conflict("registered", said, "nickname")
+
+
+_LOCK_SQL: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 16))"
 
 
 def people_of_guardian(phone: str) -> QuerySet[ProtectedPerson]:

@@ -1,7 +1,7 @@
 """What is written down of a protected person, and the checks of it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from typing import Any, Final
@@ -134,7 +134,7 @@ def checked(given: Registration) -> Registration:
         for guardian in guardians
     )
     found = replace(given, guardians=known)
-    if faults := [*_faults(found), *_guardian_faults(given.guardians)]:
+    if faults := [*_faults(found), *guardian_faults(given.guardians)]:
         raise Invalid(faults)
     return found
 
@@ -185,7 +185,8 @@ def _years_after(day: date, years: int) -> date:
         return day.replace(year=day.year + years, day=28)
 
 
-def _guardian_faults(guardians: tuple[GuardianEntry, ...]) -> Iterator[Fault]:
+def guardian_faults(guardians: Sequence[GuardianEntry]) -> Iterator[Fault]:
+    """Return the faults of the guardians, in the order in which they were written."""
     if not guardians:
         yield Fault("guardians", _("至少写一位监护人和电话"))
     if len(guardians) > MOST_GUARDIANS:

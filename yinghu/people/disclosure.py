@@ -1,8 +1,8 @@
 """Disclosure of stored personal data: checks permission, writes the access log, returns values.
 
-No other module opens personal data; `protected_disclosure` does it for protected people. A look is somebody being shown another person's value in full.
-Each is one row of `Reveal` (who, when, whose, what, why), written before the value is returned, in
-one statement.
+No other module opens personal data, except `protected_disclosure` that of protected people. A look
+is somebody being shown another person's value in full. Each is one row of `Reveal` (who, when,
+whose, what, why), written before the value is returned, in one statement.
 
 - `show_requester` and `show_volunteer_phone`, which need a reason, write a row each time.
 - Pages for work in hand (`show_to_holder`, `show_to_helper`, `show_partner_phone`, `log_places`)

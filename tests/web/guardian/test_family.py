@@ -38,6 +38,7 @@ def guardian(browse: Browse, phone: str = MINE) -> Client:
 def test_family_applies_by_phone_code_and_the_grid_worker_decides(
     city: Cast, browse: Browse
 ) -> None:
+    assert 'href="/family"' in text_of(browse().get("/"))
     family = guardian(browse)
     assert "还没有登记过" in text_of(family.get("/family"))
     assert 'value="+8613700000011"' in text_of(family.get("/family/apply"))
@@ -47,6 +48,9 @@ def test_family_applies_by_phone_code_and_the_grid_worker_decides(
     person = ProtectedPerson.objects.get()
     assert (answer.status_code, answer.headers["Location"]) == (302, f"/family/{person.pk}")
     assert (person.state, person.registered_by) == ("applied", None)
+    # Sent twice
+    again = family.post("/family/apply", written())
+    assert (again.status_code, 'id="p-nickname-error"' in text_of(again)) == (409, True)
     assert "网格员会打电话或上门核对" in text_of(family.get(f"/family/{person.pk}"))
     people_actions.approve(person.pk, grid_worker())
     assert "在册" in text_of(family.get("/family"))
@@ -54,8 +58,9 @@ def test_family_applies_by_phone_code_and_the_grid_worker_decides(
 
 def test_applications_of_one_phone_are_limited(city: Cast, browse: Browse) -> None:
     family = guardian(browse)
-    for _turn in range(people_actions.MOST_APPLICATIONS):
-        assert family.post("/family/apply", written()).status_code == 302
+    for n in range(people_actions.MOST_APPLICATIONS):
+        answer = family.post("/family/apply", written(nickname=f"奶奶{n}"))
+        assert answer.status_code == 302
     answer = family.post("/family/apply", written())
     assert (answer.status_code, "您已经有几份申请" in text_of(answer)) == (409, True)
 

@@ -104,6 +104,9 @@ def test_faults_stand_beside_their_fields_and_nothing_typed_is_lost(
     assert "三号楼 201" in said
     answer = walk.post(f"{PEOPLE}/new", written(**{"g1-name": "", "g1-phone": ""}))
     assert 'id="p-g1-phone-error"' in text_of(answer)
+    said = text_of(walk.post(f"{PEOPLE}/new", {"rows": "2"}))
+    for field in ("p-name", "p-nickname", "p-area", "p-g1-phone", "p-consent_until"):
+        assert f'id="{field}-error"' in said
     answer = walk.post(f"{PEOPLE}/new", written(area="330782100"))
     assert (answer.status_code, 'id="p-area-error"' in text_of(answer)) == (403, True)
     answer = walk.post(f"{PEOPLE}/new", written(advice="打 137 0000 0011"))

@@ -22,6 +22,7 @@ from yinghu.guardian.registration import (
     PersonDetails,
     PublicCard,
     Registration,
+    guardian_faults,
 )
 from yinghu.people.protected_disclosure import ShownPerson
 from yinghu.places.area_fields import AreaInput, ExactAreaField
@@ -155,17 +156,26 @@ class PersonForm(forms.Form):
         self._row_of_entry: list[GuardianForm] = []
 
     def is_valid(self) -> bool:
-        """Are all fields and rows well-formed? The rules follow in `registration.checked`."""
-        return all([super().is_valid(), *(row.is_valid() for row in self.rows)])
+        """Are all fields and rows well-formed? The rules follow in `registration.checked`; those of
+        guardians at once, so that all faults are shown together.
+        """
+        rows = all(not row.errors for row in self.rows)
+        fields = super().is_valid()
+        if rows and not fields:
+            self.add_faults(guardian_faults(self._entries()))
+        return rows and fields
 
-    def registration(self) -> Registration:
-        """Return what is written, once `is_valid`."""
-        given = self.cleaned_data
-        entries: list[GuardianEntry] = []
+    def _entries(self) -> list[GuardianEntry]:
+        entries, self._row_of_entry = [], []
         for n, row in enumerate(self.rows, 1):
             if entry := row.entry(n):
                 entries.append(entry)
                 self._row_of_entry.append(row)
+        return entries
+
+    def registration(self) -> Registration:
+        """Return what is written, once `is_valid`."""
+        given = self.cleaned_data
         details = {name: given.get(name) for name in _DETAILS}
         numbers = {name: given.get(name) or 0 for name in ("birth_year", "height")}
         photo = given.get("photo")
@@ -181,7 +191,7 @@ class PersonForm(forms.Form):
                 given["consent_on"],
                 given["consent_until"],
             ),
-            guardians=tuple(entries),
+            guardians=tuple(self._entries()),
             photo=photo.read() if photo else b"",
         )
 
