@@ -88,6 +88,20 @@ def store(data: bytes, sender: str = "") -> StoredPhoto:
 
     Raises BadPhoto (NoRoom for a full disk, Crowded, BudgetSpent).
     """
+    jpeg, width, height = _reencode(data, sender)
+    return StoredPhoto(_write_new_file(jpeg), width, height, len(jpeg))
+
+
+def clean_jpeg(data: bytes, sender: str = "") -> bytes:
+    """Check and re-encode a photo as `store` does, and return the JPEG without a file.
+
+    Raises BadPhoto (Crowded, BudgetSpent).
+    """
+    return _reencode(data, sender)[0]
+
+
+def _reencode(data: bytes, sender: str) -> tuple[bytes, int, int]:
+    """Return our own JPEG of a photo, its width and height. Raises BadPhoto."""
     if len(data) > MAX_UPLOAD_BYTES:
         raise BadPhoto(_("照片太大，最多 %d MB") % (MAX_UPLOAD_BYTES // 1024 // 1024))
     if crowded.get():
@@ -98,7 +112,7 @@ def store(data: bytes, sender: str = "") -> StoredPhoto:
     width, height = struct.unpack_from(">HH", answer.ljust(4, b"\0"))
     if not (width and answer.endswith(_END_OF_JPEG)):
         raise _refusal(answer[4:])
-    return StoredPhoto(_write_new_file(answer[4:]), width, height, len(answer) - 4)
+    return answer[4:], width, height
 
 
 def _refusal(why: bytes) -> BadPhoto:
