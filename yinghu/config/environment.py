@@ -39,7 +39,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEMO_CONSENT = "yes-this-is-a-demo"
 """Value of YINGHU_DEMO that allows the demo where other people can reach it."""
 
-TRANSPORT_NAMES = ("log", "email")
+TRANSPORT_NAMES = ("log", "email", "sms")
 """Names of the transports that send notifications (`notifications.transports`)."""
 
 
