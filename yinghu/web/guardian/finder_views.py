@@ -8,6 +8,7 @@ from uuid import uuid4
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -23,10 +24,14 @@ from yinghu.ui.requests import sender_of
 from yinghu.web.guardian.public_pages import (
     board_lines,
     form_id_of,
+    in_other_language,
     opens_for_a_person,
     too_often,
     words_of,
 )
+
+_MAY_BE_LOST = gettext_noop("这个人可能走失了，请帮帮他")
+_THANKS = gettext_noop("谢谢您陪着他")
 
 
 @never_cache
@@ -84,6 +89,7 @@ def scan_page(request: HttpRequest, token: str) -> HttpResponse:
     context = {
         "scan": scan,
         "lines": lines,
+        "other": in_other_language(_THANKS),
         "form_id": uuid4(),
         "max_words": MAX_WORDS,
         "writes": "write" in request.GET,
@@ -97,6 +103,7 @@ def _show_card(request: HttpRequest, card: TagCard, *, asks_number: bool = False
     context = {
         "card": card,
         "advice": (card.advice_en or card.advice) if is_english() else card.advice,
+        "other": in_other_language(_MAY_BE_LOST),
         "asks_number": asks_number,
         "form_id": uuid4(),
         "max_words": MAX_WORDS,

@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from yinghu.common import rate_limit, text_cleaning
+from yinghu.common.language import is_english
 from yinghu.guardian.models import Scan, ScanEntry
 from yinghu.guardian.scans import MAX_WORDS
 from yinghu.people.scan_disclosure import own_entry
@@ -48,6 +50,13 @@ def opens_for_a_person(request: HttpRequest) -> bool:
         return False
     agent = request.headers.get("User-Agent", "")
     return bool(agent) and _PREVIEWS.search(agent) is None
+
+
+def in_other_language(msgid: str) -> dict[str, str]:
+    """Return a sentence for those who do not read the page's language: English, or Chinese."""
+    other = "zh-hans" if is_english() else "en"
+    with translation.override(other):
+        return {"language": other, "said": _(msgid)}
 
 
 def board_lines(scan: Scan, *, side: str, guardian_id: int | None = None) -> list[BoardLine]:
