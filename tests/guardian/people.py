@@ -38,11 +38,11 @@ class Protected:
 
 def protect(*orders: int, **given: Any) -> Protected:
     """Register a person with a guardian of each of these orders (1 and 2 by default)."""
-    area = Area.objects.filter(level=3, retired_at=None).order_by("code").first()
+    areas = Area.objects.filter(level=3, retired_at=None).order_by("code")
     key = create_key()
     person = ProtectedPerson.objects.create(
         key=key,
-        area=given.pop("area", None) or area,
+        area=given.pop("area", None) or areas[0],
         state=given.pop("state", ProtectedPerson.State.ACTIVE),
         details=seal_for(key, {"name": NAME, "address": ADDRESS}),
         nickname=NICKNAME,
@@ -75,7 +75,7 @@ def make_tag(state: str, person: ProtectedPerson | None = None) -> Tag:
 
 def a_report(**given: Any) -> FinderReport:
     """A report with a form id of its own."""
-    return FinderReport(**{"form": uuid4(), "words": "在公园门口"} | given)
+    return FinderReport(form=uuid4(), **dict[str, Any](words="在公园门口") | given)
 
 
 def told_steps(scan: int) -> list[int]:

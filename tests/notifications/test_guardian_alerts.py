@@ -9,11 +9,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
+import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
 from tests.cast import Cast
 from tests.guardian.people import ADVICE, NAME, NICKNAME, Protected, a_report, protect
+from tests.notifications.smtp import Mailbox
 from yinghu.guardian import alerts, scans
 from yinghu.guardian.models import AlertStep, Guardian
 from yinghu.guardian.tag_codes import guardian_token
@@ -67,7 +69,7 @@ def test_a_report_reaches_the_guardian_with_their_own_link(city: Cast, settings:
     assert taken == [
         {
             "phone": phone_of(person),
-            "text": "Somebody is with the person you look after. Open this now and answer: "
+            "text": "【应呼】Somebody is with the person you look after. Open this now and answer: "
             f"{settings.SITE_URL}/g/w/{guardian_token(scan, guardian.pk)}",
         }
     ]
@@ -132,7 +134,7 @@ def test_guardians_who_left_have_no_address(city: Cast) -> None:
     assert addresses_of([guardian], "tel") == {}
 
 
-def test_a_guardian_is_mailed_too(city: Cast, by_mail: Any) -> None:
+def test_a_guardian_is_mailed_too(city: Cast, by_mail: Mailbox) -> None:
     person = protect()
     contact = seal_for(person.person.key, {"phone": "", "mail": "li@example.org"})
     Guardian.objects.filter(pk=person.guardians[0].pk).update(contact=contact)
@@ -142,3 +144,20 @@ def test_a_guardian_is_mailed_too(city: Cast, by_mail: Any) -> None:
     (mail,) = by_mail.mails
     assert mail["To"] == "li@example.org"
     assert guardian_token(scan, person.guardians[0].pk) in mail.get_content()
+
+
+def test_transports_take_turns(city: Cast, settings: Settings, by_mail: Mailbox) -> None:
+    """A mail server that takes all of a run's time leaves the text messages their turn."""
+    person = protect(1, 2, 3)
+    for guardian in person.guardians:
+        contact = {"phone": "+8613700000001", "mail": "li@example.org"}
+        Guardian.objects.filter(pk=guardian.pk).update(contact=seal_for(person.person.key, contact))
+    with gateway(settings) as taken:
+        settings.NOTIFICATION_TRANSPORTS = ("email", "sms")
+        told = [Recipient.guardian(guardian.pk) for guardian in person.guardians]
+        notify(NewNotification(NotificationSubject.scan(1), who, Reason.FOUND) for who in told)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(delivery, "TURN", -1.0)
+            for _run in range(2):
+                delivery.deliver(timestamp=0)
+    assert (len(by_mail.mails), len(taken)) == (2, 2)

@@ -92,9 +92,9 @@ def deliver(timestamp: int) -> None:
         for name, transport in list(left.items()):
             if not send_some(name, transport):
                 del left[name]
-            elif time.monotonic() > end:
-                soon()
-                return
+        if left and time.monotonic() > end:
+            soon()
+            return
 
 
 @jobs.task(name=URGENT_TASK, queue="deliver", queueing_lock=URGENT_TASK, lock=URGENT_TASK)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from yinghu.appeals import city_texts
 from yinghu.common.sms import Undelivered, send_text
 from yinghu.notifications.recipients import Recipient, RecipientKind, addresses_of
 from yinghu.notifications.transports.base import OutgoingMessage
@@ -24,7 +25,8 @@ class SmsTransport:
 
 def _send(message: OutgoingMessage) -> str:
     try:
-        send_text(message.address, f"{message.text} {message.link}")
+        name = city_texts.text("name")
+        send_text(message.address, f"【{name}】{message.text} {message.link}")
     except Undelivered as error:
         return str(error)
     return ""
