@@ -106,7 +106,7 @@ def test_previews_count_nothing(city: Cast, headers: dict[str, str]) -> None:
 
 
 def answer_of(client: Client, code: str) -> tuple[int, str, dict[str, str], int]:
-    """Status, body and headers without what is random, echoed or a time, and the queries about tags.
+    """Status, body, headers without what is random, echoed or a time, and queries about tags.
 
     Others are of the city's texts, which are read again every few seconds, whatever is asked.
     """
