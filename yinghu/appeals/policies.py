@@ -177,7 +177,7 @@ POLICIES = {
     ),
     "protected_review_days": PolicyKind(
         _("被守护人多久复核一次"),
-        _("到时间提醒网格员上门或打电话，核对近况、电话和布标。"),
+        _("到时间提醒网格员上门或打电话，核对近况、电话和布条。"),
         Scale(182, 7, 730, DAYS),
     ),
     "protected_consent_years": PolicyKind(
@@ -189,6 +189,16 @@ POLICIES = {
         _("同意到期前多久提醒"),
         _("提前这么多天列入网格员要办的事。"),
         Scale(30, 1, 365, DAYS),
+    ),
+    "tag_window_minutes": PolicyKind(
+        _("多久以内再扫布条算同一次"),
+        _("这段时间里反复打开、转发的，都算一次，只告诉监护人一次。"),
+        Scale(30, 1, 1440, MINUTES),
+    ),
+    "alert_answer_minutes": PolicyKind(
+        _("有人找到被守护人，等监护人多久回应"),
+        _("到时间没有人回应，就告诉下一位监护人，再告诉网格员，最后告诉值班席。"),
+        Scale(3, 1, 120, MINUTES),
     ),
     "digest_day": PolicyKind(
         _("每周小结在星期几发"),

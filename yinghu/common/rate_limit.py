@@ -18,6 +18,7 @@ MAX_KEYS = 50_000
 LIMITS: dict[str, tuple[int, float]] = {
     "file": (60, 2.0),
     "act": (60, 1.0),
+    "tag": (20, 30.0),
     "find": (10, 30.0),
     "code": (10, 60.0),
     "guess": (20, 20.0),
@@ -27,18 +28,18 @@ LIMITS: dict[str, tuple[int, float]] = {
     "phone": (30, 10.0),
     "words": (300, 0.5),
     "ask": (120, 0.25),
-    "tag": (120, 5.0),
+    "strip": (120, 5.0),
     "key": (200, 0.2),
     "pixels": (6000, 0.6),
 }
 """(burst, seconds): so many actions at once, then one every so many seconds.
 
-For filing; acting on one's own appeal; asking for it by number and phone; one-time codes
-per sender, and attempts to enter one; codes per squad, which the city pays for;
-look-ups per number and per phone (more generous than per sender, or one sender could lock others
-out); searches by phone and by words, and numbers of strips, per login; at the API, anonymous
-requests and unknown keys; millions of pixels of photos, per address or login (500 photos of 12
-million at once or an hour).
+For filing; acting on one's own appeal, or on the board of a scan; reports of people found; asking
+for one's appeal by number and phone; one-time codes per sender, and attempts to enter one; codes
+per squad, which the city pays for; look-ups per number and per phone (more generous than per
+sender, or one sender could lock others out); searches by phone and by words, and numbers of strips,
+per login; at the API, anonymous requests and unknown keys; millions of pixels of photos, per
+address or login (500 photos of 12 million at once or an hour).
 
 `settings.RATE_LIMITS` overrides single rows.
 """

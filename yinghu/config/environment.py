@@ -39,7 +39,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEMO_CONSENT = "yes-this-is-a-demo"
 """Value of YINGHU_DEMO that allows the demo where other people can reach it."""
 
-TRANSPORT_NAMES = ("log", "email")
+TRANSPORT_NAMES = ("log", "email", "sms")
 """Names of the transports that send notifications (`notifications.transports`)."""
 
 
@@ -353,7 +353,8 @@ class Environment(BaseSettings):
         ("log",), "`log`"
     )
     """Transports of notifications, besides the pages, separated by commas: log (one log line each,
-    without the text), email (by YINGHU_EMAIL_URL, to logins with an address)."""
+    without the text), email (by YINGHU_EMAIL_URL, to logins and guardians with an address), sms (by
+    YINGHU_SMS_URL, to guardians)."""
 
     photo_budget: Annotated[
         int, _must("be megapixels from 100 to 1000000", _between(100, 10**6))

@@ -157,12 +157,14 @@ PROCRASTINATE_IMPORT_PATHS = [
     "yinghu.intake.one_time_codes",
     "yinghu.errands.membership",
     "yinghu.errands.rezoning",
+    "yinghu.guardian.alerts",
     "yinghu.oversight.clock_changes",
     "yinghu.oversight.orphan_cases",
     "yinghu.oversight.succession",
     "yinghu.oversight.sweep",
     "yinghu.notifications.delivery",
     "yinghu.notifications.digest",
+    "yinghu.notifications.guardian_alerts",
     "yinghu.notifications.membership",
 ]
 

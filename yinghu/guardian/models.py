@@ -202,8 +202,9 @@ class Scan(models.Model):
     """What follows from scanning tags of one person: opened pages, a report, its answer, the end.
 
     Scans within a window are one row, so that reloads and photographed codes alert nobody twice.
-    `tag` and `person` are NULL if the code was unknown; then only the duty desk is told. The finder
-    follows it by a link of their own (`tag_codes.scan_token`).
+    `person` is NULL if the tag is not active, `tag` too if the code is unknown; then only the duty
+    desk is told. The finder follows it by a link of their own (`tag_codes.scan_token`). Something
+    is due for it at `next_at` (`alerts.advance_due`).
     """
 
     class State(models.TextChoices):
@@ -237,6 +238,10 @@ class Scan(models.Model):
     def __str__(self) -> str:
         return f"scan {self.pk}"
 
+    @property
+    def is_over(self) -> bool:
+        return self.state == self.State.ENDED
+
 
 class ScanEntry(models.Model):
     """An entry of a scan's timeline and board, append-only and sealed with the scan's key.
@@ -248,7 +253,6 @@ class ScanEntry(models.Model):
         SEEN = "seen", _("扫码")
         REPORT = "report", _("和他在一起")
         MESSAGE = "message", _("留言")
-        TOLD = "told", _("通知")
         ANSWER = "answer", _("回应")
         END = "end", _("接到了")
 
@@ -270,7 +274,7 @@ class ScanEntry(models.Model):
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("scan", "form"), name="entry_once"),)
+        constraints = (models.UniqueConstraint(fields=("form",), name="entry_once"),)
 
     def __str__(self) -> str:
         return f"{self.scan_id} {self.kind}"

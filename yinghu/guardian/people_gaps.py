@@ -16,7 +16,7 @@ class Gap(TextChoices):
 
     PHONE = "phone", _("没有监护人电话")
     EXPIRED = "expired", _("同意已到期")
-    TAG = "tag", _("没有在用的布标")
+    TAG = "tag", _("没有在用的布条")
     REVIEW = "review", _("该复核了")
     EXPIRING = "expiring", _("同意快到期")
 

@@ -10,7 +10,7 @@ Both carry the same number (`OutgoingMessage.number`), so that a reader or a mai
 
 import contextlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -22,14 +22,17 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from yinghu.appeals.numbers import track_token
 from yinghu.common.job_queue import queue
+from yinghu.guardian.models import Guardian
+from yinghu.guardian.tag_codes import guardian_token
 from yinghu.notifications import texts, transports
-from yinghu.notifications.models import Delivery, Notification
+from yinghu.notifications.models import Delivery, Notification, SubjectKind
 from yinghu.notifications.recipients import Recipient, RecipientKind
 from yinghu.notifications.transports.base import OutgoingMessage, Transport
 
 log = structlog.get_logger(__name__)
 
 TASK = "yinghu.deliver"
+URGENT_TASK = "yinghu.deliver_urgent"
 WAITS = tuple(timedelta(minutes=each) for each in (1, 5, 30, 120, 480))
 """Waits after the first, second … refusal."""
 ATTEMPTS = len(WAITS) + 1
@@ -60,6 +63,8 @@ def queue_deliveries(
         Delivery.objects.bulk_create(rows, ignore_conflicts=True)
         # After the commit, so that no two transactions wait for each other's job; if the process
         # dies before, the periodic run sends them.
+        if any(row.priority for row in rows):
+            transaction.on_commit(soon_urgent)
         transaction.on_commit(soon)
 
 
@@ -69,24 +74,43 @@ def soon() -> None:
         queue(TASK, timestamp=0)
 
 
+def soon_urgent() -> None:
+    """Send urgent deliveries at once, beside a run that sends others."""
+    with contextlib.suppress(AlreadyEnqueued):
+        queue(URGENT_TASK, priority=1)
+
+
 @jobs.periodic(cron="* * * * * */10", periodic_id="deliver")
 # Locked, so that a mail server that hangs does not block all slots of a worker.
 @jobs.task(name=TASK, queue="deliver", queueing_lock="yinghu.deliver", lock="yinghu.deliver")
 def deliver(timestamp: int) -> None:
     """Send due deliveries, every ten seconds and when something is queued."""
     end = time.monotonic() + TURN
+    left = transports.in_use()
+    # In turns, so that no transport waits until another has sent all of its own.
+    while left:
+        for name, transport in list(left.items()):
+            if not send_some(name, transport):
+                del left[name]
+        if left and time.monotonic() > end:
+            soon()
+            return
+
+
+@jobs.task(name=URGENT_TASK, queue="deliver", queueing_lock=URGENT_TASK, lock=URGENT_TASK)
+def deliver_urgent() -> None:
+    """Send what is urgent, in a job of its own: it never waits for a batch of other messages."""
     for name, transport in transports.in_use().items():
-        while send_some(name, transport):
-            if time.monotonic() > end:
-                soon()
-                return
+        while send_some(name, transport, least=1):
+            pass
 
 
 # Materialized, or PostgreSQL may look for the due ones again for each row, and lock others.
 _CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT id FROM notifications_delivery
-    WHERE transport = %s AND state = 'queued' AND due_at <= statement_timestamp()
+    WHERE transport = %s AND state = 'queued' AND priority >= %s
+      AND due_at <= statement_timestamp()
     ORDER BY priority DESC, due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
 )
 UPDATE notifications_delivery AS delivery SET attempts = attempts + 1,
@@ -96,19 +120,21 @@ RETURNING delivery.id
 """
 
 
-def claim(name: str, at_once: int) -> list[Delivery]:
-    """Claim up to `at_once` due deliveries of the transport `name` for `LEASE`."""
+def claim(name: str, at_once: int, least: int = 0) -> list[Delivery]:
+    """Claim up to `at_once` due deliveries of the transport `name` for `LEASE`, of the priority
+    `least` or higher.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [name, at_once, f"{LEASE.total_seconds()} seconds"])
+        cursor.execute(_CLAIM, [name, least, at_once, f"{LEASE.total_seconds()} seconds"])
         claimed = [row[0] for row in cursor.fetchall()]
     related = ("appeal", "event__unit", "event__user")
     found = Delivery.objects.filter(pk__in=claimed).order_by("pk")
     return list(found.select_related(*(f"notification__{name}" for name in related)))
 
 
-def send_some(name: str, transport: Transport) -> int:
+def send_some(name: str, transport: Transport, least: int = 0) -> int:
     """Claim, send and mark one batch of the transport; return its size."""
-    claimed = claim(name, transport.at_once)
+    claimed = claim(name, transport.at_once, least)
     if not claimed:
         return 0
     refused = _send(name, transport, claimed)
@@ -135,11 +161,14 @@ def _send(name: str, transport: Transport, claimed: Sequence[Delivery]) -> dict[
     recipients = {each.pk: each.notification.recipient for each in claimed}
     addresses = transport.find_addresses(set(recipients.values()))
     units = texts.units_of(each.notification for each in claimed)
+    guardians = {one.key for one in addresses if one.kind is RecipientKind.GUARDIAN}
+    spoken = Guardian.objects.filter(pk__in=guardians).values_list("pk", "language")
+    languages = dict(spoken) if guardians else {}
     messages, refused = [], {}
     for each in claimed:
         recipient = recipients[each.pk]
         if recipient in addresses:
-            messages.append(_message(each, recipient, addresses[recipient], units))
+            messages.append(_message(each, recipient, addresses[recipient], units, languages))
         else:
             refused[each.pk] = "the recipient has no address any more"
     try:
@@ -158,8 +187,13 @@ def _send(name: str, transport: Transport, claimed: Sequence[Delivery]) -> dict[
 
 
 def _message(
-    delivery: Delivery, recipient: Recipient, address: str, units: texts.UnitNames
+    delivery: Delivery,
+    recipient: Recipient,
+    address: str,
+    units: texts.UnitNames,
+    languages: Mapping[int, str],
 ) -> OutgoingMessage:
+    """`languages` are those of guardians, by id."""
     notification = delivery.notification
     event, appeal = notification.event, notification.appeal
     link, language = settings.SITE_URL, settings.LANGUAGE_CODE
@@ -168,6 +202,9 @@ def _message(
         link = f"{link}/desk/notices/{notification.pk}"
     elif recipient.kind is RecipientKind.REQUESTER and appeal:
         link, language = f"{link}/t/{track_token(appeal.pk)}", appeal.language
+    elif recipient.kind is RecipientKind.GUARDIAN and notification.subject_kind == SubjectKind.SCAN:
+        token = guardian_token(notification.subject_id or 0, recipient.key)
+        link, language = f"{link}/g/w/{token}", languages.get(recipient.key, language)
     with translation.override(language):
         text = texts.notification_text(notification, units)
     return OutgoingMessage(

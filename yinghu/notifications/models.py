@@ -34,11 +34,14 @@ class Reason(models.TextChoices):
     SHARED = "shared", _("和您单位共享")
     REQUESTER = "requester", _("您提的诉求")
     COPIED = "copied", _("抄送给您")
+    SCANNED = "scanned", _("您是监护人，有人扫了码")
+    FOUND = "found", _("您是监护人")
+    ON_DUTY = "on_duty", _("您值守")
 
 
 class SubjectKind(models.TextChoices):
-    """The kind of subject of a notification. Scans, searches and signals have no tables yet. A
-    change is a row of the history, `people.Change`.
+    """The kind of subject of a notification. Searches and signals have no tables yet. A scan is
+    `guardian.Scan`, a change a row of the history, `people.Change`.
     """
 
     EVENT = "event"
@@ -142,7 +145,15 @@ class Notification(models.Model):
                 ),
                 name="notification_once_else",
                 condition=Q(week__isnull=True)
-                & (Q(user__isnull=True) | Q(subject_id__isnull=False)),
+                & (Q(user__isnull=True) | Q(subject_id__isnull=False))
+                & ~Q(subject_kind=SubjectKind.SCAN),
+                nulls_distinct=False,
+            ),
+            # First that a page was opened, later that somebody was found.
+            models.UniqueConstraint(
+                fields=("subject_id", "recipient_kind", "user", "reference", "reason"),
+                name="notification_of_scan_once",
+                condition=Q(subject_kind=SubjectKind.SCAN),
                 nulls_distinct=False,
             ),
             models.CheckConstraint(

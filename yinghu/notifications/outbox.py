@@ -1,6 +1,6 @@
 """The outbox: writes each notification once and queues its deliveries, in one transaction."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -29,6 +29,10 @@ class NotificationSubject:
     def event(cls, event: Event) -> Self:
         return cls(SubjectKind.EVENT, event.pk, event.appeal_id)
 
+    @classmethod
+    def scan(cls, scan_id: int) -> Self:
+        return cls(SubjectKind.SCAN, scan_id)
+
 
 class NewNotification(NamedTuple):
     """One notification to write."""
@@ -36,6 +40,8 @@ class NewNotification(NamedTuple):
     subject: NotificationSubject
     recipient: Recipient
     reason: Reason
+    urgent: bool = False
+    """Delivered before others; for one subject it is the same for all recipients."""
 
 
 _WRITE = """
@@ -44,7 +50,8 @@ INSERT INTO notifications_notification (subject_kind, event_id, subject_id, appe
 SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
     %s::text[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[])
 ON CONFLICT DO NOTHING
-RETURNING id, event_id, recipient_kind, coalesce(user_id, reference, appeal_id), address_index
+RETURNING id, subject_kind, coalesce(event_id, subject_id), recipient_kind,
+    coalesce(user_id, reference, appeal_id), address_index
 """
 
 
@@ -59,10 +66,14 @@ def notify_audience(events: Sequence[Event]) -> int:
     found = find_audience([event for event in events if event.pk not in done])
     return notify(
         (
-            NewNotification(NotificationSubject.event(event), Recipient.login(user_id), reason)
+            NewNotification(
+                NotificationSubject.event(event),
+                Recipient.login(user_id),
+                reason,
+                _is_urgent(event),
+            )
             for event, user_id, reason in found
         ),
-        {event.pk for event in events if _is_urgent(event)},
     )
 
 
@@ -71,10 +82,9 @@ def _is_urgent(event: Event) -> bool:
     return verb_of(event).at_alarm or event.facts.get("clock") in ALARM_CLOCKS
 
 
-def notify(notifications: Iterable[NewNotification], urgent: Collection[int] = frozenset()) -> int:
-    """Write the new ones, once per recipient and subject, with deliveries, and return how many.
-
-    Those of `urgent` events (by id) are delivered first.
+def notify(notifications: Iterable[NewNotification]) -> int:
+    """Write the new ones, with deliveries, and return how many: once per recipient and subject, of
+    a scan once per reason.
     """
     # Sorted, so that two runs of the same events cannot deadlock.
     told = sorted(notifications, key=lambda each: (each.subject.key, each.recipient.key))
@@ -89,9 +99,11 @@ def notify(notifications: Iterable[NewNotification], urgent: Collection[int] = f
             rows = cursor.fetchall()
         made = [
             (pk, known[RecipientKind(kind), bytes(index) if index else key])
-            for pk, _event, kind, key, index in rows
+            for pk, _kind, _subject, kind, key, index in rows
         ]
-        queue_deliveries(made, {pk for pk, event, *_rest in rows if event in urgent})
+        urgent = {(each.subject.kind.value, each.subject.key) for each in told if each.urgent}
+        first = {pk for pk, kind, subject, *_rest in rows if (kind, subject) in urgent}
+        queue_deliveries(made, first)
         logins = {one.key for _pk, one in made if one.kind is RecipientKind.LOGIN}
         tell_users(sorted(logins))
     return len(made)
@@ -103,7 +115,7 @@ def _index(recipient: Recipient) -> bytes | None:
 
 
 def _row(told: NewNotification) -> tuple[Any, ...]:
-    subject, recipient, reason = told
+    subject, recipient, reason, _urgent = told
     of_event = subject.kind is SubjectKind.EVENT
     requested = recipient.kind is RecipientKind.REQUESTER
     referred = recipient.kind in (RecipientKind.GUARDIAN, RecipientKind.PARTNER)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 from django.db import models
@@ -9,12 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from yinghu.appeals.models import Appeal
 from yinghu.common.privacy.phones import certain_phone
-from yinghu.people import disclosure
+from yinghu.guardian.models import Guardian
+from yinghu.people import disclosure, scan_disclosure
 from yinghu.people.models import User
 
 
 class RecipientKind(models.TextChoices):
-    """The kind of a recipient. Guardians and partners have no table yet, only ids."""
+    """The kind of a recipient. Partners have no table yet, only ids."""
 
     LOGIN = "login", _("账号")
     REQUESTER = "requester", _("诉求人")
@@ -40,6 +42,10 @@ class Recipient:
     @classmethod
     def requester(cls, appeal_id: int) -> Self:
         return cls(RecipientKind.REQUESTER, appeal_id)
+
+    @classmethod
+    def guardian(cls, guardian_id: int) -> Self:
+        return cls(RecipientKind.GUARDIAN, guardian_id)
 
     @classmethod
     def address(cls, uri: str) -> Self:
@@ -79,8 +85,18 @@ def _phones_of_requesters(ids: Collection[int]) -> dict[int, str]:
     return {pk: certain_phone(disclosure.own_contact(phone)) for pk, phone in sealed}
 
 
+def _addresses_of_guardians(ids: Collection[int], name: str) -> dict[int, str]:
+    active = Guardian.objects.filter(pk__in=ids, active=True, person__state="active")
+    return {
+        guardian.pk: scan_disclosure.guardian_address(guardian.person.key, guardian.contact, name)
+        for guardian in active.select_related("person__key").only("contact", "person__key")
+    }
+
+
 _LOOKUPS: dict[tuple[RecipientKind, str], Callable[[Collection[int]], dict[int, str]]] = {
     (RecipientKind.LOGIN, "mailto"): _emails_of_logins,
     (RecipientKind.REQUESTER, "tel"): _phones_of_requesters,
+    (RecipientKind.GUARDIAN, "tel"): partial(_addresses_of_guardians, name="phone"),
+    (RecipientKind.GUARDIAN, "mailto"): partial(_addresses_of_guardians, name="mail"),
 }
 """Kinds of recipients with an address of a scheme, and its look-up: {id: address}."""

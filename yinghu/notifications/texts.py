@@ -90,6 +90,8 @@ def notification_text(notification: Notification, units: UnitNames) -> str:
     event, reason = notification.event, notification.reason
     if notification.recipient_kind == RecipientKind.REQUESTER:
         return _("您的诉求有新进展")
+    if notification.subject_kind == SubjectKind.SCAN:
+        return _scan_text(notification)
     if notification.recipient_kind != RecipientKind.LOGIN:
         # Without internal details.
         return _("有新进展")
@@ -180,6 +182,18 @@ def _change_text(change: Change) -> str:
         text = _("%s退队了。手上的放回给别人接，以后的班取消了")
     why = change.after.get("note", "")
     return joined(text % change.name, why)
+
+
+def _scan_text(notification: Notification) -> str:
+    """Say that a tag was scanned or its wearer found; never who or where."""
+    match notification.reason:
+        case Reason.SCANNED:
+            time = f"{localtime(notification.at):%H:%M}"
+            return _("%s 有人扫了守护布条。还没有人报告，点开可以看") % time
+        case Reason.FOUND:
+            return _("有人和您守护的人在一起，请马上点开回应")
+        case _:
+            return _("有人扫了守护布条，说和走失的人在一起，还没有人回应，请马上看")
 
 
 def _leg_text(event: Event, reason: str, title: str) -> str:

@@ -77,7 +77,7 @@ def test_grid_worker_registers_and_changes_a_person(city: Cast, walk: Client) ->
     person = ProtectedPerson.objects.get()
     assert (answer.status_code, answer.headers["Location"]) == (302, page_of(person))
     said = text_of(walk.get(page_of(person)))
-    for text in ("陈桂花", "三号楼 201", "老火车站", f'href="tel:{PHONE}"', "没有在用的布标"):
+    for text in ("陈桂花", "三号楼 201", "老火车站", f'href="tel:{PHONE}"', "没有在用的布条"):
         assert text in said
     assert f'href="/desk/guardian/activate?person={person.pk}"' in said
 
@@ -155,11 +155,11 @@ def test_lists_are_masked_and_no_look(city: Cast, walk: Client) -> None:
 def test_gaps_and_applications_stand_first_as_tasks(city: Cast, walk: Client) -> None:
     whole = registered(card=PublicCard("都齐的人"))
     sew_on(whole)
-    registered(card=PublicCard("没布标的人"))
+    registered(card=PublicCard("没布条的人"))
     people_actions.apply(registration(card=PublicCard("申请的人")), PHONE)
     tasks = text_of(walk.get(PEOPLE)).split('aria-label="状态"')[0]
-    assert [name in tasks for name in ("都齐的人", "没布标的人", "申请的人")] == [False, True, True]
-    assert ("没有在用的布标" in tasks, "家属申请，请审核" in tasks) == (True, True)
+    assert [name in tasks for name in ("都齐的人", "没布条的人", "申请的人")] == [False, True, True]
+    assert ("没有在用的布条" in tasks, "家属申请，请审核" in tasks) == (True, True)
 
 
 def test_staff_elsewhere_see_nothing(city: Cast, browse: Browse) -> None:

@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
             name='ScanEntry',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('seen', '扫码'), ('report', '和他在一起'), ('message', '留言'), ('told', '通知'), ('answer', '回应'), ('end', '接到了')], max_length=7)),
+                ('kind', models.CharField(choices=[('seen', '扫码'), ('report', '和他在一起'), ('message', '留言'), ('answer', '回应'), ('end', '接到了')], max_length=7)),
                 ('side', models.CharField(choices=[('finder', '发现人'), ('family', '家人'), ('desk', '值班席'), ('system', '平台')], max_length=6)),
                 ('content', models.BinaryField(default=b'')),
                 ('photo', models.BinaryField(default=b'')),
@@ -189,7 +189,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='scanentry',
-            constraint=models.UniqueConstraint(fields=('scan', 'form'), name='entry_once'),
+            constraint=models.UniqueConstraint(fields=('form',), name='entry_once'),
         ),
         migrations.AddIndex(
             model_name='scan',

@@ -5,10 +5,12 @@ from django.conf import settings
 from yinghu.notifications.transports.base import Transport
 from yinghu.notifications.transports.email.transport import EmailTransport
 from yinghu.notifications.transports.log.transport import LogTransport
+from yinghu.notifications.transports.sms.transport import SmsTransport
 
 TRANSPORTS: dict[str, type[Transport]] = {
     "log": LogTransport,
     "email": EmailTransport,
+    "sms": SmsTransport,
 }
 
 

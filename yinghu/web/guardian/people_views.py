@@ -110,7 +110,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
     def act() -> ProtectedPerson:
         return people_actions.register(actor, form.registration(), sender=sender_of(request))
 
-    return _save(request, form, act, _("已登记。接下来请缝布标，扫一下启用"))
+    return _save(request, form, act, _("已登记。接下来请缝布条，扫一下启用"))
 
 
 @staff_page("guardian", methods=("GET", "HEAD", "POST"))
@@ -236,7 +236,7 @@ class PersonAct:
 
 ACTS: Final[dict[str, PersonAct]] = {
     "approve": PersonAct(
-        gettext_lazy("已通过。接下来请缝布标，扫一下启用"), people_actions.approve
+        gettext_lazy("已通过。接下来请缝布条，扫一下启用"), people_actions.approve
     ),
     "refuse": PersonAct(gettext_lazy("没有通过，资料已清除"), people_actions.refuse, wipes=True),
     "review": PersonAct(gettext_lazy("已记下复核"), people_actions.review),

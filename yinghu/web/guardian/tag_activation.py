@@ -98,7 +98,7 @@ def activate_page(request: HttpRequest, code: str = "") -> HttpResponse:
         return _show(request, person, SewnForm(initial=_scanned(code)))
     is_list = "lines" in request.POST
     form: forms.Form = SewnListForm(request.POST) if is_list else SewnForm(request.POST)
-    if wait := rate_limit.too_many("tag", f"user {login_of(request).pk}"):
+    if wait := rate_limit.too_many("strip", f"user {login_of(request).pk}"):
         form.add_error(None, _("试得太多了，请 %d 秒后再试") % wait)
     if form.is_valid():
         given = form.cleaned_data

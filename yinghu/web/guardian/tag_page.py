@@ -41,7 +41,7 @@ BUTTONS = {
 @staff_page("guardian")
 def tag_find(request: HttpRequest) -> HttpResponse:
     """Open the tag of a typed number."""
-    if wait := rate_limit.too_many("tag", f"user {login_of(request).pk}"):
+    if wait := rate_limit.too_many("strip", f"user {login_of(request).pk}"):
         messages.warning(request, _("试得太多了，请 %d 秒后再试") % wait)
         return redirect("guardian_tags")
     typed = request.GET.get("q", "")[:40]

@@ -113,6 +113,8 @@ def open_notice(request: HttpRequest, pk: int) -> HttpResponse:
     if notice.subject_kind == SubjectKind.CHANGE and "volunteers" in desks_of(actor):
         key = Change.objects.values_list("key", flat=True).get(pk=notice.subject_id or 0)
         return redirect("volunteer_one", key)
+    if notice.subject_kind == SubjectKind.SCAN and "guardian" in desks_of(actor):
+        return redirect("guardian_scan_one", notice.subject_id or 0)
     if notice.appeal is None:
         # A digest's cases are in one of these lists; after a change of posts there may be none.
         desks = [name for name in ("oversight", "own", "field") if name in desks_of(actor)]
