@@ -226,7 +226,11 @@ def _retire(tag: Tag, actor: Actor) -> None:
     tag.state, tag.garment, tag.test_until = Tag.State.RETIRED, "", None
     tag.save(update_fields=("state", "garment", "test_until"))
     TagEvent.objects.create(
-        tag=tag, user_id=actor.user_id, state=tag.state, person_id=tag.person_id
+        step=TagEvent.Step.RETIRE,
+        tag=tag,
+        user_id=actor.user_id,
+        state=tag.state,
+        person_id=tag.person_id,
     )
 
 

@@ -318,11 +318,11 @@ def desks_of(actor: Actor) -> frozenset[str]:
     """Return the names of the actor's pages."""
     desks = {desk for desk, roles in _DESKS.items() if actor.has(*roles)}
     if is_city_admin(actor):
-        desks |= {"setup", "volunteers", "guardian"}
+        desks |= {"setup", "volunteers", "tags"}
     if any(grant.role == Role.HEAD and grant.unit_kind in JOINED for grant in actor.grants):
         desks.add("volunteers")
     if any(_protects(grant) for grant in actor.grants):
-        desks.add("guardian")
+        desks |= {"guardian", "tags"}
     if board_scopes(actor):
         desks |= {"board", "rates"}
     return frozenset(desks)

@@ -20,6 +20,7 @@ DESKS: dict[str, tuple[str, str, Any]] = {
     "shared": ("shared", "share", _("专班共享")),
     "field": ("field", "map-pin", _("现场")),
     "volunteers": ("volunteers", "users-group", pgettext_lazy("many", "志愿者")),
+    "tags": ("guardian_tags", "tag", pgettext_lazy("desk", "守护布条")),
     "guardian": ("guardian_people", "heart-handshake", _("守护")),
     "cases": ("cases", "list", _("全部诉求")),
     "oversight": ("oversight", "eye", _("督办")),

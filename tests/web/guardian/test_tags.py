@@ -234,7 +234,7 @@ def test_a_tag_is_opened_by_its_number_and_ended_step_by_step(browse: Browse) ->
 def test_a_number_of_another_place_is_as_unknown_as_any_other(
     browse: Browse, settings: Settings
 ) -> None:
-    settings.RATE_LIMITS = {"tag": (4, 60.0)}
+    settings.RATE_LIMITS = {"strip": (4, 60.0)}
     (tag,) = strips_of(batch_of(1))
     person = protected_person()
     tag_actions.activate(tag.pk, person.pk, cast().town_head, "红棉袄")

@@ -421,6 +421,9 @@ def _read_header(actor: Actor, here: str) -> _Header:
             "shared": sharing.cases_without_contact(actor),
             "shares": sharing.shares_of(actor),
         }
+    if "guardian" in mine:
+        # Its pages lead to the tags, too.
+        mine -= {"tags"}
     sees_alarms = "alarms" in mine
     if sees_alarms:
         counted["alarms"] = alarms.alarmed_cases(actor)
@@ -471,6 +474,12 @@ def guide_open(context: template.Context) -> bool:
     if not desks(context) or request is None or not request.session.get("guide"):
         return False
     return "setup" in desks_of(requests.who(request))
+
+
+@register.simple_tag(takes_context=True)
+def has_desk(context: template.Context, name: str) -> bool:
+    """Does the login have the pages of this desk?"""
+    return name in desks_of(requests.who(context["request"]))
 
 
 @register.simple_tag

@@ -85,7 +85,7 @@ class SewnListForm(forms.Form):
         return read
 
 
-@staff_page("guardian", methods=("GET", "POST"))
+@staff_page("tags", methods=("GET", "POST"))
 def activate_page(request: HttpRequest, code: str = "") -> HttpResponse:
     """Show the form for a person's next strip, or who it could be for; take it by POST.
 

@@ -76,7 +76,7 @@ class HolderForm(forms.Form):
         holder.choices = [("", _("请选择")), *((one.username, str(one)) for one in people)]
 
 
-@staff_page("guardian")
+@staff_page("tags")
 def batches_page(request: HttpRequest) -> HttpResponse:
     """List the batches that the reader may see, and what is left of them where and with whom."""
     actor = who(request)
@@ -102,7 +102,7 @@ def _may_make_any(actor: Actor) -> bool:
     return is_city_admin(actor) or bool(protected_areas(actor))
 
 
-@staff_page("guardian", methods=("GET", "POST"))
+@staff_page("tags", methods=("GET", "POST"))
 def batch_new(request: HttpRequest) -> HttpResponse:
     """Show or take the form of a new batch."""
     actor = who(request)
@@ -133,7 +133,7 @@ def _first_values(actor: Actor) -> dict[str, Any]:
     return {"area": own, "office": office, "hotline": city_texts.text("hotline")}
 
 
-@staff_page("guardian")
+@staff_page("tags")
 def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a batch."""
     return _show(request, _batch(request, pk))
@@ -176,7 +176,7 @@ def _show(
     return render(request, "guardian/batch.html", context, status=status)
 
 
-@staff_action("guardian")
+@staff_action("tags")
 def batch_mark(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     """Note that a batch was printed, received, or handed to somebody."""
     batch = _batch(request, pk)
@@ -196,7 +196,7 @@ def batch_mark(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     return redirect("guardian_batch", pk)
 
 
-@staff_action("guardian")
+@staff_action("tags")
 def batch_sheets(request: HttpRequest, pk: int, section: int) -> HttpResponse:
     """Download a section of the sheets to be printed; who did is recorded."""
     batch = _batch(request, pk)
@@ -210,7 +210,7 @@ def batch_sheets(request: HttpRequest, pk: int, section: int) -> HttpResponse:
     return answer
 
 
-@staff_action("guardian")
+@staff_action("tags")
 def batch_addresses(request: HttpRequest, pk: int) -> HttpResponse:
     """Download numbers and addresses for the maker; who did is recorded."""
     batch = _batch(request, pk)

@@ -38,7 +38,7 @@ BUTTONS = {
 """Icon and label of each step."""
 
 
-@staff_page("guardian")
+@staff_page("tags")
 def tag_find(request: HttpRequest) -> HttpResponse:
     """Open the tag of a typed number."""
     if wait := rate_limit.too_many("strip", f"user {login_of(request).pk}"):
@@ -66,7 +66,7 @@ def _one(request: HttpRequest, number: str) -> Tag:
     return tag
 
 
-@staff_page("guardian")
+@staff_page("tags")
 def tag_one(request: HttpRequest, number: str) -> HttpResponse:
     """Show a tag."""
     return _show(request, _one(request, number))
@@ -86,7 +86,7 @@ def _show(request: HttpRequest, tag: Tag, problem: str = "", status: int = 200) 
     return render(request, "guardian/tag.html", context, status=status)
 
 
-@staff_action("guardian")
+@staff_action("tags")
 def tag_act(request: HttpRequest, number: str, step: str) -> HttpResponse:
     """Do a step of `BUTTONS`."""
     tag, actor = _one(request, number), who(request)
