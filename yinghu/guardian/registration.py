@@ -145,7 +145,7 @@ def _faults(given: Registration) -> Iterator[Fault]:
     if not details.name:
         yield Fault("name", _("请写姓名"))
     if not given.card.nickname:
-        yield Fault("nickname", _("请写怎么称呼他，捡到布条的人看得到"))
+        yield Fault("nickname", _("请写怎么称呼他，扫布条的人看得到"))
     yield from _card_faults(given)
     if not given.area:
         yield Fault("area", _("请选他住的村、社区或网格，好找到网格员"))
@@ -174,7 +174,7 @@ def _card_faults(given: Registration) -> Iterator[Fault]:
     for name in ("nickname", "advice", "advice_en"):
         text: str = getattr(given.card, name)
         if _PHONE.search(text) or any(each in text for each in private):
-            yield Fault(name, _("捡到布条的人都看得到这里，请不要写姓名、电话或住址"))
+            yield Fault(name, _("扫布条的人都看得到这里，请不要写姓名、电话或住址"))
 
 
 def _years_after(day: date, years: int) -> date:

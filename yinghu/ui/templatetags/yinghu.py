@@ -412,6 +412,10 @@ def _header(request: HttpRequest, here: str = "") -> _Header:
     return known
 
 
+_SAME_PAGES = {"guardian": "tags"}
+"""A desk whose pages some logins have under another name."""
+
+
 def _read_header(actor: Actor, here: str) -> _Header:
     mine, counted = desks_of(actor), dict[str, QuerySet[Any]](inboxes.desks_with(actor))
     if "whistles" in mine:
@@ -437,7 +441,7 @@ def _read_header(actor: Actor, here: str) -> _Header:
             "url": url,
             "icon": symbol,
             "label": text,
-            "here": here == desk,
+            "here": desk in (here, _SAME_PAGES.get(here)),
             "desk": desk,
             "waiting": waiting.get(desk, 0),
             "counted": desk in navigation.BADGED,

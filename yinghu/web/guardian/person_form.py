@@ -108,7 +108,7 @@ class PersonForm(forms.Form):
         40,
         required=True,
         help_text=_("例如：桂花奶奶。不要写全名。"),
-        error_messages={"required": _("请写怎么称呼他，捡到布条的人看得到")},
+        error_messages={"required": _("请写怎么称呼他，扫布条的人看得到")},
     )
     advice = _words(_("怎么帮他"), _("例如：请慢慢说话，陪她坐一会儿，不要拉她。"), 400)
     advice_en = _words(_("怎么帮他（英文）"), _("给外国人看，可以不写。"), 800)

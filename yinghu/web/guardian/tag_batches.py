@@ -53,7 +53,7 @@ class BatchForm(forms.Form):
     office = LineField(
         label=gettext_lazy("印上哪个单位"),
         max_length=60,
-        help_text=gettext_lazy("印在每条布条上，捡到的人凭它相信这是真的。"),
+        help_text=gettext_lazy("印在每条布条上，发现的人凭它相信这是真的。"),
     )
     hotline = LineField(
         label=gettext_lazy("印上哪个电话"),
