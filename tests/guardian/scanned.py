@@ -85,6 +85,6 @@ def told_steps(scan: int) -> list[int]:
 
 
 def jobs_of(scan: int) -> list[int]:
-    """The steps of which a job was queued to tell."""
+    """The steps of a scan that have a queued job."""
     found = ProcrastinateJob.objects.filter(task_name=alerts.TELL_TASK, args__scan=scan)
     return sorted(job.args["step"] for job in found)

@@ -7,10 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.guardian.protected import actor_named, batch_of, protected_person, strips_of
+from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused
 from yinghu.guardian import batches, tag_actions, tag_codes
 from yinghu.guardian.batches import TagCounts
 from yinghu.guardian.models import Tag, TagBatch
-from yinghu.guardian.tag_errors import TagConflict, TagForbidden, TagNotFound, TagRefused
 from yinghu.people.models import Change
 
 pytestmark = pytest.mark.django_db
@@ -52,39 +52,39 @@ def test_a_batch_has_one_to_ten_thousand_strips_and_what_is_printed_on_them() ->
         ({"holder": "milk-handler"}, "holder"),
         ({"holder": "fotang-head"}, "holder"),
     ):
-        with pytest.raises(TagRefused) as refused:
+        with pytest.raises(Refused) as refused:
             batch_of(**given)
         assert refused.value.field == field
     assert not TagBatch.objects.exists()
 
 
 def test_towns_make_batches_for_themselves_only() -> None:
-    with pytest.raises(TagForbidden):
+    with pytest.raises(Forbidden):
         batch_of(username="fotang-head")
-    with pytest.raises(TagForbidden):
+    with pytest.raises(Forbidden):
         batch_of(area="")
-    with pytest.raises(TagForbidden):
+    with pytest.raises(Forbidden):
         batch_of(username="milk-handler")
     assert batch_of(username="admin", area="").area is None
 
 
 def test_steps_follow_each_other_and_name_the_holder() -> None:
     batch, town = batch_of(), actor_named("town-head")
-    with pytest.raises(TagConflict):
+    with pytest.raises(Conflict):
         batches.mark(batch.pk, town, "received")
     batches.mark(batch.pk, town, "printed")
-    with pytest.raises(TagConflict):
+    with pytest.raises(Conflict):
         batches.mark(batch.pk, town, "printed")
     batches.mark(batch.pk, town, "received")
-    with pytest.raises(TagRefused):
+    with pytest.raises(Refused):
         batches.mark(batch.pk, town, "handed")
-    with pytest.raises(TagRefused):
+    with pytest.raises(Refused):
         batches.mark(batch.pk, town, "posted")
     handed = batches.mark(batch.pk, town, "handed", "grid-futian")
     assert handed.holder is not None
     assert handed.holder.username == "grid-futian"
     assert batches.mark(batch.pk, town, "handed", "grid-worker").holder != handed.holder
-    with pytest.raises(TagNotFound):
+    with pytest.raises(NotFound):
         batches.mark(batch.pk, actor_named("fotang-head"), "handed", "grid-worker")
     history = Change.objects.filter(kind=batches.HISTORY_KIND, key=str(batch.pk)).order_by("pk")
     assert [sorted(change.after) for change in history[1:]] == [
@@ -99,7 +99,7 @@ def test_a_holder_sees_the_batch_but_does_not_manage_or_download_it() -> None:
     batch, holder = batch_of(holder="grid-futian"), actor_named("grid-futian")
     assert batches.find_batch(batch.pk, holder) == batch
     assert not batches.may_manage(holder, batch)
-    with pytest.raises(TagForbidden):
+    with pytest.raises(Forbidden):
         batches.mark(batch.pk, holder, "printed")
     for username, may in (
         ("admin", True),
@@ -109,7 +109,7 @@ def test_a_holder_sees_the_batch_but_does_not_manage_or_download_it() -> None:
         ("dispatcher", False),
     ):
         assert batches.may_download(actor_named(username), batch) is may, username
-    with pytest.raises(TagForbidden):
+    with pytest.raises(Forbidden):
         batches.record_download(batch, holder, "x.csv")
     batches.record_download(batch, actor_named("admin"), "x.csv")
     last = Change.objects.filter(kind=batches.HISTORY_KIND).latest("pk")

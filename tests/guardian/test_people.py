@@ -93,7 +93,7 @@ def test_registering_elsewhere_is_refused(city: Cast) -> None:
 @pytest.mark.django_db
 def test_faults_name_their_field(city: Cast) -> None:
     full, today = registration(), timezone.localdate()
-    son, nobody = full.guardians[0], GuardianEntry("")
+    son, blank = full.guardians[0], GuardianEntry("")
     consent = full.consent
     cases: list[tuple[Registration, list[str]]] = [
         (registration(details=replace(full.details, name="")), ["name"]),
@@ -112,7 +112,7 @@ def test_faults_name_their_field(city: Cast) -> None:
         (registration(guardians=(replace(son, phone=""),)), ["guardians.1.phone"]),
         (registration(guardians=(son, replace(son, name="别人"))), ["guardians.2.phone"]),
         (
-            registration(guardians=(son, replace(nobody, mail="x@"))),
+            registration(guardians=(son, replace(blank, mail="x@"))),
             ["guardians.2.name", "guardians.2.mail"],
         ),
     ]

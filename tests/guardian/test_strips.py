@@ -33,7 +33,7 @@ def test_each_printed_strip_opens_its_own_address_and_shows_its_number() -> None
         assert Tag.objects.get(digest=digest_of(code)) == tag
         assert words.count(format_number(tag.number)) == 1
     assert words.count("0579-85120000") == words.count("福田街道便民服务中心") == 35
-    # Words in two languages, whoever prints them; a city can have its own.
+    # Always in the same two languages; a city can have its own words.
     assert words.count("我可能迷路了") == words.count("Please scan or call") == 35
 
 

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from tests.cities import City
 from tests.guardian.protected import actor_named, batch_of, protected_person, strips_of
+from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused
 from yinghu.guardian import strips, tag_actions
 from yinghu.guardian.models import ProtectedPerson, Tag, TagEvent
 from yinghu.guardian.tag_actions import SOURCES, Sewn
 from yinghu.guardian.tag_codes import format_number
-from yinghu.guardian.tag_errors import TagConflict, TagForbidden, TagNotFound, TagRefused
 from yinghu.people.access import Actor
 
 State, Step = Tag.State, TagEvent.Step
@@ -65,7 +65,7 @@ def test_each_step_is_possible_in_its_states_only_and_leaves_an_event() -> None:
                 assert (event.step, event.state) == (step, target)
                 assert event.user_id == actor.user_id
             else:
-                with pytest.raises(TagConflict):
+                with pytest.raises(Conflict):
                     do(step, tag, actor, new.number)
                 assert not TagEvent.objects.filter(tag=tag).exists()
             tag.refresh_from_db()
@@ -97,11 +97,11 @@ def test_a_list_with_one_wrong_strip_changes_nothing() -> None:
     actor, person = actor_named("grid-worker"), protected_person()
     one, two = strips_of(batch_of(2))
     for second in ("123 456 789", one.number, "", "https://example.org/g/none"):
-        with pytest.raises((TagNotFound, TagConflict)):
+        with pytest.raises((NotFound, Conflict)):
             tag_actions.activate_many(
                 [Sewn(one.number, "外套"), Sewn(second, "裤子")], person.pk, actor
             )
-    with pytest.raises(TagRefused) as refused:
+    with pytest.raises(Refused) as refused:
         tag_actions.activate_many(
             [Sewn(one.number, "外套"), Sewn(two.number, " ")], person.pk, actor
         )
@@ -118,10 +118,10 @@ def test_only_those_who_look_after_the_person_may_touch_their_tags() -> None:
     # Another grid, another town, another desk, a volunteer, an administrator without a post here.
     for username in ("grid-futian", "fotang-head", "milk-handler", "volunteer", "admin", "clerk"):
         actor = actor_named(username)
-        with pytest.raises(TagNotFound):
+        with pytest.raises(NotFound):
             tag_actions.activate(two.pk, person.pk, actor, "裤子")
         for step in SOURCES:
-            with pytest.raises(TagNotFound):
+            with pytest.raises(NotFound):
                 do(step, one, actor, two.number)
     assert Tag.objects.get(pk=one.pk).state == State.ACTIVE
     assert TagEvent.objects.count() == 1
@@ -133,16 +133,16 @@ def test_nothing_is_activated_for_people_who_are_not_or_no_longer_registered() -
     actor = actor_named("grid-worker")
     one, two = strips_of(batch_of(2))
     for state in (ProtectedPerson.State.APPLIED, ProtectedPerson.State.ENDED):
-        with pytest.raises(TagConflict) as refused:
+        with pytest.raises(Conflict) as refused:
             tag_actions.activate(one.pk, protected_person(state=state).pk, actor, "外套")
         assert refused.value.code == "person_inactive"
     person = protected_person()
     tag_actions.activate(one.pk, person.pk, actor, "外套")
     tag_actions.suspend(one.pk, actor)
     ProtectedPerson.objects.filter(pk=person.pk).update(state=ProtectedPerson.State.ENDED)
-    with pytest.raises(TagForbidden):
+    with pytest.raises(Forbidden):
         tag_actions.resume(one.pk, actor)
-    with pytest.raises(TagForbidden):
+    with pytest.raises(Forbidden):
         tag_actions.replace(one.pk, actor, two.number)
     tag_actions.retire(one.pk, actor)
 
@@ -161,10 +161,10 @@ def test_a_replacement_wears_the_same_garment() -> None:
     )
     one.refresh_from_db()
     assert one.state == State.REPLACED
-    with pytest.raises(TagConflict) as refused:
+    with pytest.raises(Conflict) as refused:
         tag_actions.replace(two.pk, actor, one.number)
     assert refused.value.code == "not_in_stock"
-    with pytest.raises(TagConflict) as refused:
+    with pytest.raises(Conflict) as refused:
         tag_actions.activate(two.pk, person.pk, actor, "裤子")
     assert refused.value.code == "sewn"
     assert "红棉袄" in refused.value.message
@@ -195,7 +195,7 @@ def test_of_two_grid_workers_with_the_same_strip_one_wins(own_city: City) -> Non
         try:
             start.wait()
             tag_actions.activate(tag.pk, people[n].pk, actors[n], "外套")
-        except TagConflict as refused:
+        except Conflict as refused:
             return refused.code
         finally:
             connection.close()

@@ -59,19 +59,19 @@ class Refused(Exception):
 
 
 class NotFound(Refused):
-    """The appeal does not exist, or the actor may not see it."""
+    """The subject, such as an appeal, does not exist, or the actor may not see it."""
 
     status = 404
 
 
 class Forbidden(Refused):
-    """The actor sees the appeal but may not do this."""
+    """The actor sees the subject but may not do this."""
 
     status = 403
 
 
 class Conflict(Refused):
-    """The verb no longer fits the appeal's status or version."""
+    """The verb no longer fits the subject's status or version."""
 
     status = 409
 

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
+from django.contrib.messages import constants as message_levels
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool.base import AttemptWithBackoff
 
@@ -98,11 +99,11 @@ MIDDLEWARE = [
 ]
 # Tabler's classes, by the level of a message.
 MESSAGE_TAGS = {
-    10: "alert-info",
-    20: "alert-info",
-    25: "alert-success",
-    30: "alert-warning",
-    40: "alert-danger",
+    message_levels.DEBUG: "alert-info",
+    message_levels.INFO: "alert-info",
+    message_levels.SUCCESS: "alert-success",
+    message_levels.WARNING: "alert-warning",
+    message_levels.ERROR: "alert-danger",
 }
 ROOT_URLCONF = "yinghu.site.urls"
 ASGI_APPLICATION = "yinghu.site.asgi.application"

@@ -9,10 +9,10 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused
 from yinghu.common import text_cleaning
 from yinghu.guardian.models import MOST_TAGS_OF_BATCH, Tag, TagBatch
 from yinghu.guardian.tag_codes import digest_of, new_numbers, tag_code
-from yinghu.guardian.tag_errors import TagConflict, TagForbidden, TagNotFound, TagRefused
 from yinghu.people import history
 from yinghu.people.access import (
     Actor,
@@ -67,11 +67,11 @@ def may_download(actor: Actor, batch: TagBatch) -> bool:
 
 
 def find_batch(batch_id: int, actor: Actor) -> TagBatch:
-    """Return a batch that the actor may see. Raises TagNotFound."""
+    """Return a batch that the actor may see. Raises NotFound."""
     found = TagBatch.objects.filter(batches_q(actor), pk=batch_id)
     batch = found.select_related("area", "holder", "created_by").first()
     if batch is None:
-        raise TagNotFound("not_found", _("没有这一批布条"))
+        raise NotFound("not_found", _("没有这一批布条"))
     return batch
 
 
@@ -87,19 +87,19 @@ def create_batch(
     holder: str = "",
 ) -> TagBatch:
     """Write a batch and all its tags. `area` is a code, `holder` a login's name. Raises
-    TagRefused with the field, TagForbidden for an area that is not the actor's.
+    Refused with the field, Forbidden for an area that is not the actor's.
     """
     texts = {"name": name, "office": office, "hotline": hotline, "donor": donor}
     texts = {field: text_cleaning.clean_line(text).strip() for field, text in texts.items()}
     for field in ("name", "office", "hotline"):
         if not texts[field]:
-            raise TagRefused("missing", _("这一项要填"), field)
+            raise Refused("missing", _("这一项要填"), field)
     if not 1 <= count <= MOST_TAGS_OF_BATCH:
-        raise TagRefused("count", _("一批 1 到 %d 条") % MOST_TAGS_OF_BATCH, "count")
+        raise Refused("count", _("一批 1 到 %d 条") % MOST_TAGS_OF_BATCH, "count")
     if not may_make(actor, area):
-        raise TagForbidden("forbidden", _("请选您负责的镇街或村社区"), "area")
+        raise Forbidden("forbidden", _("请选您负责的镇街或村社区"), "area")
     if area and area not in locate.known_areas():
-        raise TagRefused("area", _("没有代码为 %s 的区域") % area[:24], "area")
+        raise Refused("area", _("没有代码为 %s 的区域") % area[:24], "area")
     user = _login(actor)
     with transaction.atomic():
         batch = TagBatch.objects.create(
@@ -134,7 +134,7 @@ def _insert_tags(batch: TagBatch) -> None:
 def _holder(area_id: str, username: str) -> User:
     found = holders(area_id).filter(username=username).first()
     if found is None:
-        raise TagRefused("holder", _("请选这个地方的网格员或工作人员"), "holder")
+        raise Refused("holder", _("请选这个地方的网格员或工作人员"), "holder")
     return found
 
 
@@ -145,21 +145,21 @@ def holders(area_id: str) -> QuerySet[User]:
 
 def mark(batch_id: int, actor: Actor, step: str, holder: str = "") -> TagBatch:
     """Note a step of `STEPS`: "handed" says to whom (`holder`, a login's name) and may follow
-    again, when somebody else gets the strips. Raises TagRefused.
+    again, when somebody else gets the strips. Raises Refused.
     """
     if step not in STEPS:
-        raise TagRefused("step", _("没有这一步"))
+        raise Refused("step", _("没有这一步"))
     find_batch(batch_id, actor)
     with transaction.atomic():
         batch = TagBatch.objects.select_for_update(no_key=True).get(pk=batch_id)
         if not may_manage(actor, batch):
-            raise TagForbidden("forbidden", _("这一批不归您管"))
+            raise Forbidden("forbidden", _("这一批不归您管"))
         before = _steps(batch)
         reached = STEPS.index(step)
         if step != "handed" and getattr(batch, f"{step}_at") is not None:
-            raise TagConflict("done", _("已经记过了，可能别人刚刚记的"))
+            raise Conflict("done", _("已经记过了，可能别人刚刚记的"))
         if reached and getattr(batch, f"{STEPS[reached - 1]}_at") is None:
-            raise TagConflict("too_early", _("请先记上一步"))
+            raise Conflict("too_early", _("请先记上一步"))
         setattr(batch, f"{step}_at", timezone.now())
         if step == "handed":
             batch.holder = _holder(batch.area_id or "", holder)
@@ -175,9 +175,9 @@ def _steps(batch: TagBatch) -> dict[str, Any]:
 
 
 def record_download(batch: TagBatch, actor: Actor, file: str) -> None:
-    """Note in the history who took which file with addresses. Raises TagForbidden."""
+    """Note in the history who took which file with addresses. Raises Forbidden."""
     if not may_download(actor, batch):
-        raise TagForbidden("forbidden", _("地址只给做这一批的人和管理员"))
+        raise Forbidden("forbidden", _("地址只给做这一批的人和管理员"))
     user = _login(actor)
     _record(user, batch, {}, {"download": file})
 

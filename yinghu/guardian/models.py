@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from yinghu.people.models import PersonKey, Unit, User
+from yinghu.people.models import PersonKey, User
 from yinghu.places.models import Area
 
 MOST_GUARDIANS: Final = 10
@@ -114,7 +114,6 @@ class TagBatch(models.Model):
     donor = models.CharField(max_length=80, blank=True, default="")
     count = models.PositiveIntegerField()
     area = models.ForeignKey(Area, models.PROTECT, null=True, related_name="+")
-    unit = models.ForeignKey(Unit, models.PROTECT, null=True, related_name="+")
     holder = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     office = models.CharField(max_length=60)
     hotline = models.CharField(max_length=30)

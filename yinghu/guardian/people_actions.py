@@ -20,7 +20,8 @@ from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused
 from yinghu.appeals.policies import policy
 from yinghu.common import photos
 from yinghu.common.privacy.sealing import blind
-from yinghu.guardian.models import Guardian, ProtectedPerson, Scan, Tag, TagEvent
+from yinghu.guardian import tag_actions
+from yinghu.guardian.models import Guardian, ProtectedPerson, Scan, Tag
 from yinghu.guardian.registration import Fault, Invalid, Registration, checked
 from yinghu.people import history, personal_keys
 from yinghu.people.access import Actor, may_protect, protected_q
@@ -213,25 +214,11 @@ def _wipe(person: ProtectedPerson, actor: Actor, step: str) -> WipeProof:
     person.is_ill = False
     person.save()
     person.guardians.update(active=False, caller=None, contact=b"")
-    worn = Tag.objects.select_for_update().filter(person=person)
-    for tag in worn.exclude(state=Tag.State.RETIRED):
-        _retire(tag, actor)
+    tag_actions.retire_all_of(person, actor)
     left = Scan.objects.filter(person=person).exclude(state=Scan.State.ENDED)
     left.update(state=Scan.State.ENDED, ended_at=now, next_at=None)
     _record(person, actor.user_id, step)
     return personal_keys.destroy_key(person.key_id, actor, f"person {person.pk}: {step}")
-
-
-def _retire(tag: Tag, actor: Actor) -> None:
-    tag.state, tag.garment, tag.test_until = Tag.State.RETIRED, "", None
-    tag.save(update_fields=("state", "garment", "test_until"))
-    TagEvent.objects.create(
-        step=TagEvent.Step.RETIRE,
-        tag=tag,
-        user_id=actor.user_id,
-        state=tag.state,
-        person_id=tag.person_id,
-    )
 
 
 @dataclass(frozen=True, slots=True)

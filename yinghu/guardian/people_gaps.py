@@ -39,7 +39,7 @@ def gaps_of(person: ProtectedPerson, notice: date) -> list[Gap]:
     found = {
         Gap.PHONE: not getattr(person, "reachable"),  # noqa: B009  # annotated
         Gap.EXPIRED: person.consent_until < today,
-        Gap.TAG: not getattr(person, "tagged"),  # noqa: B009
+        Gap.TAG: not getattr(person, "tagged"),  # noqa: B009  # annotated
         Gap.REVIEW: person.review_on is not None and person.review_on <= today,
         Gap.EXPIRING: today <= person.consent_until <= notice,
     }

@@ -75,6 +75,6 @@ def maker_rows(batch: TagBatch) -> Iterable[dict[str, str]]:
 
 
 def _plea(language: str) -> str:
-    """Return what the strip asks of a finder; it is printed in two languages, whoever prints it."""
+    """Return what the strip asks of a finder; always printed in the same two languages."""
     with override(language):
         return city_texts.text("strip")

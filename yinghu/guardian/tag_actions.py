@@ -15,11 +15,11 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused
 from yinghu.common import text_cleaning
 from yinghu.guardian.batches import batches_q
 from yinghu.guardian.models import ProtectedPerson, Tag, TagBatch, TagEvent
 from yinghu.guardian.tag_codes import digest_of, format_number, read_number
-from yinghu.guardian.tag_errors import TagConflict, TagForbidden, TagNotFound, TagRefused
 from yinghu.people.access import Actor, may_protect, protected_q
 
 State, Step = Tag.State, TagEvent.Step
@@ -76,8 +76,8 @@ def worn_tags(person_id: int) -> QuerySet[Tag]:
 
 
 def activate(tag_id: int, person_id: int, actor: Actor, garment: str) -> Tag:
-    """Put a strip from stock on a person's garment. Raises TagNotFound for a person whom the actor
-    does not look after, TagConflict for a strip that is not in stock.
+    """Put a strip from stock on a person's garment. Raises NotFound for a person whom the actor
+    does not look after, Conflict for a strip that is not in stock.
     """
     with transaction.atomic():
         person = _lock_person(person_id, actor)
@@ -90,25 +90,25 @@ def activate_many(sewn: Sequence[Sewn], person_id: int, actor: Actor) -> list[Ta
         person = _lock_person(person_id, actor)
         found = [(_stored(one.number).pk, one.garment) for one in sewn]
         # In one order, so that no two lists wait for each other.
-        for tag_id, _garment in sorted(found):
-            _lock_tag(tag_id)
-        return [_activate(_lock_tag(tag_id), person, actor, garment) for tag_id, garment in found]
+        locked = Tag.objects.select_for_update(no_key=True).order_by("pk")
+        tags = {tag.pk: tag for tag in locked.filter(pk__in=[tag_id for tag_id, _on in found])}
+        return [_activate(tags[tag_id], person, actor, garment) for tag_id, garment in found]
 
 
 def _activate(tag: Tag, person: ProtectedPerson, actor: Actor, garment: str) -> Tag:
     garment = text_cleaning.clean_line(garment).strip()
     if not garment:
-        raise TagRefused("garment", _("请写缝在哪件衣服上"), "garment")
+        raise Refused("garment", _("请写缝在哪件衣服上"), "garment")
     if len(garment) > MOST_GARMENT:
-        raise TagRefused("garment", _("最多 %d 个字") % MOST_GARMENT, "garment")
+        raise Refused("garment", _("最多 %d 个字") % MOST_GARMENT, "garment")
     shown = format_number(tag.number)
     if tag.state != State.STOCK:
         if tag.person_id == person.pk and tag.state == State.ACTIVE:
             said = {"number": shown, "garment": tag.garment}
             message = _("%(number)s 已经缝好了：%(garment)s") % said
-            raise TagConflict("sewn", message, "number")
+            raise Conflict("sewn", message, "number")
         message = _("%s 已经启用过或者作废了，请换一条") % shown
-        raise TagConflict("not_in_stock", message, "number")
+        raise Conflict("not_in_stock", message, "number")
     tag.person, tag.garment = person, garment
     return _write(tag, actor, Step.ACTIVATE, State.ACTIVE)
 
@@ -145,13 +145,21 @@ def retire(tag_id: int, actor: Actor) -> Tag:
         return _write(tag, actor, Step.RETIRE, State.RETIRED)
 
 
+def retire_all_of(person: ProtectedPerson, actor: Actor) -> None:
+    """End all tags of a locked person who is being wiped, and forget the garments."""
+    left = Tag.objects.select_for_update(no_key=True).filter(person=person)
+    for tag in left.exclude(state=State.RETIRED).order_by("pk"):
+        tag.garment = ""
+        _write(tag, actor, Step.RETIRE, State.RETIRED)
+
+
 def replace(tag_id: int, actor: Actor, new_number: str) -> Tag:
     """Put a strip from stock in the place of a worn one, on the same garment; return the new."""
     with _step(tag_id, actor, Step.REPLACE) as old:
         new = _lock_tag(_stored(new_number).pk)
         if new.state != State.STOCK:
             message = _("%s 已经启用过或者作废了，请换一条") % format_number(new.number)
-            raise TagConflict("not_in_stock", message, "number")
+            raise Conflict("not_in_stock", message, "number")
         _write(old, actor, Step.REPLACE, State.REPLACED)
         new.person, new.garment = old.person, old.garment
         return _write(new, actor, Step.ACTIVATE, State.ACTIVE)
@@ -166,9 +174,9 @@ def _lock_person(person_id: int, actor: Actor) -> ProtectedPerson:
     locked = ProtectedPerson.objects.select_for_update(no_key=True)
     person = locked.filter(pk=person_id).first()
     if person is None or not (actor.kind == "system" or may_protect(actor, person.area_id)):
-        raise TagNotFound("no_person", _("没有这位被守护人"))
+        raise NotFound("no_person", _("没有这位被守护人"))
     if person.state != ProtectedPerson.State.ACTIVE:
-        raise TagConflict("person_inactive", _("这位还没有通过审核，或者已经注销，不能启用布条"))
+        raise Conflict("person_inactive", _("这位还没有通过审核，或者已经注销，不能启用布条"))
     return person
 
 
@@ -176,7 +184,7 @@ def _stored(number: str) -> Tag:
     tag = find_by_number(number)
     if tag is None:
         message = _("没有编号是“%s”的布条，请看清楚再填") % number[:40]
-        raise TagNotFound("no_tag", message, "number")
+        raise NotFound("no_tag", message, "number")
     return tag
 
 
@@ -190,14 +198,14 @@ def _step(tag_id: int, actor: Actor, step: TagEvent.Step) -> Iterator[Tag]:
     with transaction.atomic():
         seen = Tag.objects.filter(tags_q(actor), pk=tag_id).first()
         if seen is None:
-            raise TagNotFound("no_tag", _("没有这条布条"))
+            raise NotFound("no_tag", _("没有这条布条"))
         if seen.person_id is not None:
             _lock_wearer(seen.person_id, step)
         tag = _lock_tag(tag_id)
         if tag.state not in SOURCES[step]:
             said = {"state": tag.get_state_display(), "step": step.label}
             message = _("这条布条现在是“%(state)s”，不能%(step)s；可能别人刚刚改过") % said
-            raise TagConflict("wrong_state", message)
+            raise Conflict("wrong_state", message)
         yield tag
 
 
@@ -205,7 +213,7 @@ def _lock_wearer(person_id: int, step: TagEvent.Step) -> None:
     person = ProtectedPerson.objects.select_for_update(no_key=True).get(pk=person_id)
     over = person.state != ProtectedPerson.State.ACTIVE
     if over and step in (Step.RESUME, Step.REPLACE, Step.TEST):
-        raise TagForbidden("person_inactive", _("这位已经注销，布条不能再用"))
+        raise Forbidden("person_inactive", _("这位已经注销，布条不能再用"))
 
 
 def _write(

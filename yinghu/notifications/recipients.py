@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from yinghu.appeals.models import Appeal
 from yinghu.common.privacy.phones import certain_phone
 from yinghu.guardian.models import Guardian
-from yinghu.people import disclosure, scan_disclosure
+from yinghu.people import disclosure, protected_disclosure
 from yinghu.people.models import User
 
 
@@ -87,10 +87,11 @@ def _phones_of_requesters(ids: Collection[int]) -> dict[int, str]:
 
 def _addresses_of_guardians(ids: Collection[int], name: str) -> dict[int, str]:
     active = Guardian.objects.filter(pk__in=ids, active=True, person__state="active")
-    return {
-        guardian.pk: scan_disclosure.guardian_address(guardian.person.key, guardian.contact, name)
+    contacts = {
+        guardian.pk: protected_disclosure.guardian_contact(guardian.person.key, guardian)
         for guardian in active.select_related("person__key").only("contact", "person__key")
     }
+    return {pk: getattr(contact, name) for pk, contact in contacts.items()}
 
 
 _LOOKUPS: dict[tuple[RecipientKind, str], Callable[[Collection[int]], dict[int, str]]] = {

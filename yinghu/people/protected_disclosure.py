@@ -7,7 +7,7 @@ own person, and the platform sends to guardians, without a row. All raise `Wiped
 destroyed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -91,7 +91,7 @@ def show_protected_photo(actor: Actor, record: ProtectedRecord) -> bytes:
     return own_protected_photo(record)
 
 
-_LOG_SQL = """
+_LOG_SQL: Final = """
 INSERT INTO people_reveal (user_id, protected, appeal_number, shown, asked, why)
 SELECT %(user)s, %(person)s, '', %(shown)s::varchar[], false, %(why)s
 WHERE NOT EXISTS (
@@ -104,15 +104,22 @@ ON CONFLICT DO NOTHING
 
 
 def _log_look(actor: Actor, record: ProtectedRecord) -> None:
-    """Log the look unless it repeats one within `WINDOW`. Raises Denied."""
-    if actor.user_id is None or not access.may_protect(actor, record.area_id):
+    # Names the person: the index that admits one look each quarter of an hour has only this.
+    log_look(actor, record.pk, record.area_id, _SHOWN, f"person {record.pk}")
+
+
+def log_look(actor: Actor, person_id: int, area_id: str, shown: Sequence[str], why: str) -> None:
+    """Log a look of staff at a person, unless it repeats one within `WINDOW`. Raises Denied.
+
+    `why` is of this person only, such as "person 7".
+    """
+    if actor.user_id is None or not access.may_protect(actor, area_id):
         raise Denied
     values: dict[str, Any] = {
         "user": actor.user_id,
-        "person": record.pk,
-        "shown": list(_SHOWN),
-        # Names the person: the index that admits one look each quarter of an hour has only this.
-        "why": f"person {record.pk}",
+        "person": person_id,
+        "shown": list(shown),
+        "why": why,
         "since": timezone.now() - WINDOW,
     }
     with connection.cursor() as cursor:

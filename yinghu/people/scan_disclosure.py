@@ -7,15 +7,16 @@ could be. All raise `Wiped` once the key is destroyed.
 """
 
 from collections.abc import Iterable
-from typing import Any, Protocol
-
-from django.utils import timezone
+from typing import Any, Final, Protocol
 
 from yinghu.people import access
 from yinghu.people.access import Actor
-from yinghu.people.disclosure import WINDOW, Denied, Sealed
-from yinghu.people.models import PersonKey, Reveal
+from yinghu.people.disclosure import Denied, Sealed
+from yinghu.people.models import PersonKey
 from yinghu.people.personal_opening import open_bytes_for, open_for
+from yinghu.people.protected_disclosure import log_look
+
+_SHOWN: Final = ("place", "details")
 
 
 class SealedEntry(Protocol):
@@ -51,19 +52,10 @@ def show_scan_photo(
 
 
 def _log_look(actor: Actor, scan_id: int, person: tuple[int, str] | None) -> None:
-    if actor.user_id is None:
+    if person is not None:
+        log_look(actor, *person, _SHOWN, f"scan {scan_id}")
+    elif actor.user_id is None or not access.protected_areas(actor):
         raise Denied
-    if person is None:
-        if not access.protected_areas(actor):
-            raise Denied
-        return
-    person_id, area_id = person
-    if not access.may_protect(actor, area_id):
-        raise Denied
-    look = {"user_id": actor.user_id, "protected": person_id, "why": f"scan {scan_id}"}
-    if not Reveal.objects.filter(**look, at__gt=timezone.now() - WINDOW).exists():
-        rows = [Reveal(**look, shown=["place", "details"])]
-        Reveal.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def own_entry(key: PersonKey, entry: SealedEntry) -> dict[str, Any]:
@@ -74,8 +66,3 @@ def own_entry(key: PersonKey, entry: SealedEntry) -> dict[str, Any]:
 def own_photo(key: PersonKey, entry: SealedEntry) -> bytes:
     """Return an entry's photo (JPEG, b"" if none) to a guardian of the scan. Not logged."""
     return open_bytes_for(key, entry.photo)
-
-
-def guardian_address(key: PersonKey, contact: Sealed, name: str) -> str:
-    """Return a guardian's own `phone` (E.164) or `mail`, to send to it. Not logged."""
-    return str(open_for(key, contact).get(name, ""))

@@ -17,10 +17,18 @@ def photo_response(found: Attachment | None) -> HttpResponse:
     path = Path(settings.MEDIA_ROOT) / found.file
     try:
         # Small files of our own making; streaming under ASGI would cost threads.
-        page = HttpResponse(path.read_bytes(), content_type="image/jpeg")
+        page = jpeg_response(path.read_bytes())
     except FileNotFoundError as gone:
         raise Http404 from gone
-    page.headers["X-Content-Type-Options"] = "nosniff"
     page.headers["Cache-Control"] = "private, max-age=86400"
+    return page
+
+
+def jpeg_response(data: bytes) -> HttpResponse:
+    """Answer with a JPEG of our own making; 404 without one."""
+    if not data:
+        raise Http404
+    page = HttpResponse(data, content_type="image/jpeg")
+    page.headers["X-Content-Type-Options"] = "nosniff"
     page.headers["Content-Security-Policy"] = "default-src 'none'"
     return page

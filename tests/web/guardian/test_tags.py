@@ -83,8 +83,8 @@ def test_a_town_makes_a_batch_and_takes_it_to_the_printer(browse: Browse) -> Non
         assert done.status_code == 302, step
     again = client.post(f"/desk/guardian/batch/{batch.pk}/mark/printed")
     assert again.status_code == 409
-    nobody = client.post(f"/desk/guardian/batch/{batch.pk}/mark/handed", {"holder": "volunteer"})
-    assert nobody.status_code == 422
+    refused = client.post(f"/desk/guardian/batch/{batch.pk}/mark/handed", {"holder": "volunteer"})
+    assert refused.status_code == 422
     listed = text_of(browse("grid-futian").get("/desk/guardian"))
     assert "第一批" in listed
     assert "爱心企业" in listed

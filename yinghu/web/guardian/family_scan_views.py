@@ -16,7 +16,7 @@ from yinghu.guardian.scans import MAX_WORDS, Author
 from yinghu.guardian.tag_codes import guardian_of_token
 from yinghu.people.personal_keys import Wiped
 from yinghu.people.scan_disclosure import own_photo
-from yinghu.web.guardian.photo_answer import jpeg_answer
+from yinghu.ui.photo_response import jpeg_response
 from yinghu.web.guardian.public_pages import board_lines, form_id_of, too_often, words_of
 
 
@@ -55,7 +55,7 @@ def watch_photo(request: HttpRequest, token: str, entry_id: int) -> HttpResponse
     """Answer with the photo that a finder sent."""
     scan, _guardian = _by_token(token)
     entry = get_object_or_404(scan.entries.exclude(photo=b""), pk=entry_id)
-    return jpeg_answer(own_photo(scan.key, entry))
+    return jpeg_response(own_photo(scan.key, entry))
 
 
 def _by_token(token: str) -> tuple[Scan, Guardian]:

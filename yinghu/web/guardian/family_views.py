@@ -24,6 +24,7 @@ from yinghu.guardian.models import ProtectedPerson
 from yinghu.guardian.registration import Invalid, PersonDetails
 from yinghu.intake.one_time_codes import Purpose
 from yinghu.people import disclosure, protected_disclosure
+from yinghu.ui.photo_response import jpeg_response
 from yinghu.ui.requests import sender_of
 from yinghu.web.citizen import phone_code
 from yinghu.web.guardian.person_form import SEXES, PersonForm, today_initial
@@ -110,12 +111,13 @@ def _own(request: HttpRequest, pk: int) -> ProtectedPerson:
 @require_GET
 def family_person(request: HttpRequest, pk: int) -> HttpResponse:
     """Show guardians their own person, with who looked and when. The others' phones are masked."""
-    if not _verified_phone(request):
+    phone = _verified_phone(request)
+    if not phone:
         return redirect("family")
-    person = _own(request, pk)
+    person = get_object_or_404(people_actions.people_of_guardian(phone), pk=pk)
     guardians = list(person.guardians.filter(active=True))
     shown = protected_disclosure.own_protected(person, guardians)
-    own = blind(_verified_phone(request))
+    own = blind(phone)
     details = PersonDetails.of(shown.details)
     looks = protected_disclosure.looks_at(person.pk)
     context = {
@@ -139,15 +141,4 @@ def family_person(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def family_photo(request: HttpRequest, pk: int) -> HttpResponse:
     """Show guardians the photo of their own person; it is not cached."""
-    photo = protected_disclosure.own_protected_photo(_own(request, pk))
-    if not photo:
-        raise Http404
-    return jpeg_response(photo)
-
-
-def jpeg_response(photo: bytes) -> HttpResponse:
-    """Answer with a photo that was sealed."""
-    page = HttpResponse(photo, content_type="image/jpeg")
-    page.headers["X-Content-Type-Options"] = "nosniff"
-    page.headers["Content-Security-Policy"] = "default-src 'none'"
-    return page
+    return jpeg_response(protected_disclosure.own_protected_photo(_own(request, pk)))

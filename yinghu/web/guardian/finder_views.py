@@ -121,9 +121,9 @@ def _follow(scan_id: int, photo_lost: bool) -> HttpResponse:
 
 def _report_in(request: HttpRequest) -> tuple[FinderReport, bool]:
     """The report of a sent form, and whether its photo had to be left out: a report never fails."""
-    lon, lat = _degrees(request, "lon", 180), _degrees(request, "lat", 90)
+    lon, lat = _number(request, "lon", 180), _number(request, "lat", 90)
     whole = lon is not None and lat is not None
-    accuracy = _degrees(request, "accuracy", 100_000)
+    accuracy = _number(request, "accuracy", 100_000)
     photo, lost = b"", False
     uploaded = request.FILES.get("photo")
     if isinstance(uploaded, UploadedFile):
@@ -144,7 +144,8 @@ def _report_in(request: HttpRequest) -> tuple[FinderReport, bool]:
     return report, lost
 
 
-def _degrees(request: HttpRequest, name: str, most: float) -> float | None:
+def _number(request: HttpRequest, name: str, most: float) -> float | None:
+    """A typed number between `-most` and `most`, else None."""
     try:
         value = float(request.POST.get(name, ""))
     except ValueError:

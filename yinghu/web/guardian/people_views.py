@@ -24,8 +24,8 @@ from yinghu.people import protected_disclosure
 from yinghu.people.access import Actor, protected_areas, protected_q
 from yinghu.people.models import Change
 from yinghu.ui.decorators import staff_action, staff_page
+from yinghu.ui.photo_response import jpeg_response
 from yinghu.ui.requests import sender_of, who
-from yinghu.web.guardian.family_views import jpeg_response
 from yinghu.web.guardian.person_form import (
     SEXES,
     PersonForm,
@@ -219,10 +219,7 @@ def _told(person: ProtectedPerson) -> list[tuple[Any, Change]]:
 def person_photo(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the photo, as part of the same look; it is not cached."""
     person = one_of(request, pk)
-    photo = protected_disclosure.show_protected_photo(who(request), person)
-    if not photo:
-        raise Http404
-    return jpeg_response(photo)
+    return jpeg_response(protected_disclosure.show_protected_photo(who(request), person))
 
 
 @dataclass(frozen=True, slots=True)

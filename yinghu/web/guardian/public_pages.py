@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,7 +31,6 @@ class BoardLine:
     """One line of a board: what happened, by which side, and what was written with it."""
 
     entry: ScanEntry
-    at: datetime
     content: dict[str, Any]
     own: bool
 
@@ -72,7 +70,7 @@ def board_lines(scan: Scan, *, side: str, guardian_id: int | None = None) -> lis
         # The finder's phone is for the desk.
         content.pop("phone", None)
         own = entry.side == side and (finder or entry.guardian_id == guardian_id)
-        lines.append(BoardLine(entry, entry.at, content, own))
+        lines.append(BoardLine(entry, content, own))
     return lines
 
 

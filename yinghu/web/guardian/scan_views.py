@@ -20,8 +20,8 @@ from yinghu.people.access import Actor, may_protect, protected_areas
 from yinghu.people.personal_keys import Wiped
 from yinghu.people.scan_disclosure import show_scan, show_scan_photo
 from yinghu.ui.decorators import staff_action, staff_page
+from yinghu.ui.photo_response import jpeg_response
 from yinghu.ui.requests import is_part, login_of, who
-from yinghu.web.guardian.photo_answer import jpeg_answer
 from yinghu.web.guardian.public_pages import form_id_of, words_of
 
 SHOWN = 50
@@ -112,7 +112,7 @@ def scan_photo(request: HttpRequest, scan_id: int, entry_id: int) -> HttpRespons
     scan = get_object_or_404(_scans_of(actor).select_related("key", "person"), pk=scan_id)
     entry = get_object_or_404(scan.entries.exclude(photo=b""), pk=entry_id)
     try:
-        return jpeg_answer(show_scan_photo(actor, scan.pk, _person_of(scan), scan.key, entry))
+        return jpeg_response(show_scan_photo(actor, scan.pk, _person_of(scan), scan.key, entry))
     except Wiped as gone:
         raise Http404 from gone
 

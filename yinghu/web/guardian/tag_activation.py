@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from yinghu.appeals.moving import Refused
 from yinghu.common import rate_limit
 from yinghu.common.form_fields import LineField
 from yinghu.common.text import whole_number
@@ -19,7 +20,6 @@ from yinghu.guardian import tag_actions
 from yinghu.guardian.models import ProtectedPerson, Tag
 from yinghu.guardian.tag_actions import MOST_GARMENT, Sewn
 from yinghu.guardian.tag_codes import format_number
-from yinghu.guardian.tag_errors import TagRefused
 from yinghu.people.access import protected_q
 from yinghu.ui.decorators import staff_page
 from yinghu.ui.requests import login_of, who
@@ -105,7 +105,7 @@ def activate_page(request: HttpRequest, code: str = "") -> HttpResponse:
         sewn = given["lines"] if is_list else [Sewn(given["number"], given["garment"])]
         try:
             tags = tag_actions.activate_many(sewn, person.pk, who(request))
-        except TagRefused as refused:
+        except Refused as refused:
             form.add_error(None if is_list else refused.field or None, refused.message)
         else:
             _say(request, person, tags)

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from yinghu.appeals import city_texts
+from yinghu.appeals.moving import Conflict, Forbidden, NotFound, Refused
 from yinghu.common.form_fields import LineField, PickerSelect
 from yinghu.config.environment import is_loopback
 from yinghu.guardian import batches, strips
 from yinghu.guardian.models import MOST_TAGS_OF_BATCH, TagBatch
-from yinghu.guardian.tag_errors import TagConflict, TagForbidden, TagNotFound, TagRefused
 from yinghu.people.access import Actor, is_city_admin, protected_areas
 from yinghu.people.models import Change, Unit
 from yinghu.places import locate
@@ -115,7 +115,7 @@ def batch_new(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             batch = batches.create_batch(actor, **form.cleaned_data)
-        except TagRefused as refused:
+        except Refused as refused:
             form.add_error(refused.field or None, refused.message)
         else:
             messages.success(request, _("已做好 %d 条的地址和编号，可以下载去印了") % batch.count)
@@ -142,7 +142,7 @@ def batch_page(request: HttpRequest, pk: int) -> HttpResponse:
 def _batch(request: HttpRequest, pk: int) -> TagBatch:
     try:
         return batches.find_batch(pk, who(request))
-    except TagNotFound as gone:
+    except NotFound as gone:
         raise Http404 from gone
 
 
@@ -184,13 +184,13 @@ def batch_mark(request: HttpRequest, pk: int, step: str) -> HttpResponse:
         raise Http404
     try:
         batches.mark(pk, who(request), step, request.POST.get("holder", "")[:150])
-    except TagForbidden as refused:
+    except Forbidden as refused:
         raise PermissionDenied from refused
-    except TagRefused as refused:
+    except Refused as refused:
         form = HolderForm(batch, request.POST if step == "handed" else None)
         if refused.field and not form.has_error(refused.field):
             form.add_error(refused.field, refused.message)
-        problem = refused.message if isinstance(refused, TagConflict) else ""
+        problem = refused.message if isinstance(refused, Conflict) else ""
         return _show(request, batch, form, problem, refused.status)
     messages.success(request, _("已记下"))
     return redirect("guardian_batch", pk)
@@ -223,5 +223,5 @@ def batch_addresses(request: HttpRequest, pk: int) -> HttpResponse:
 def _record(request: HttpRequest, batch: TagBatch, name: str) -> None:
     try:
         batches.record_download(batch, who(request), name)
-    except TagForbidden as refused:
+    except Forbidden as refused:
         raise PermissionDenied from refused

@@ -7,11 +7,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from yinghu.appeals.moving import NotFound, Refused
 from yinghu.common import rate_limit
 from yinghu.guardian import tag_actions
 from yinghu.guardian.models import Tag, TagEvent
 from yinghu.guardian.tag_codes import format_number, read_number
-from yinghu.guardian.tag_errors import TagNotFound, TagRefused
 from yinghu.ui.decorators import staff_action, staff_page
 from yinghu.ui.requests import login_of, who
 
@@ -106,9 +106,9 @@ def tag_act(request: HttpRequest, number: str, step: str) -> HttpResponse:
                 tag = tag_actions.replace(tag.pk, actor, request.POST.get("number", "")[:300])
             case _:
                 raise Http404
-    except TagNotFound as refused:
+    except NotFound as refused:
         return _show(request, tag, refused.message, 422)
-    except TagRefused as refused:
+    except Refused as refused:
         return _show(request, _one(request, number), refused.message, refused.status)
     messages.success(request, _("已记下"))
     return redirect("guardian_tag", tag.number)
